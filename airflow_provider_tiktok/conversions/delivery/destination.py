@@ -1,0 +1,55 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the engine needs of a place that events go to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_tiktok.conversions.answers import Answer
+    from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
+    from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
+
+
+class Destination(Protocol):
+    """One API, for one run: fixed source id, fixed options, one connection."""
+
+    @property
+    def name(self) -> str:
+        """How people call the place: ``TikTok``."""
+
+    @property
+    def limits(self) -> Limits:
+        """How large one request may be."""
+
+    def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
+        """Everything the API would refuse in this event, ``event.violations`` included."""
+
+    def encode(self, event: PreparedEvent) -> Encoded:
+        """The event in its wire form, with its group; equal events give equal bytes.
+
+        Called only for events without violations.
+        """
+
+    def record(self, event: PreparedEvent) -> Mapping[str, Any]:
+        """The event as a nested record that the mapping reads back, for the dead letters.
+
+        It holds nothing that may not be stored in clear: no raw personal data and no envelope.
+        """
+
+    def send(self, batch: Batch) -> Answer:
+        """The API's answer, after the retries it allows.
+
+        Safe to call from several threads.
+
+        :returns: an answer whose verdict is ``ACCEPTED``, ``PARTIAL`` or ``PAYLOAD``.
+        :raises TransientError: the retries are spent and no attempt can have been accepted.
+        :raises UnconfirmedError: the retries are spent and an attempt may have been accepted.
+        :raises AuthorizationError: the token is refused.
+        :raises ConfigurationError: the request itself is wrong, whatever its events.
+        :raises ProtocolError: the answer is not understood.
+        """

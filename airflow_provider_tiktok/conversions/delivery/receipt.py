@@ -1,0 +1,285 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The receipt: what became of every event of a run, as counts. It holds no event and no identifier."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct, structs
+
+from airflow_provider_tiktok.conversions.errors import DeliveryError
+from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent, PreparedUser
+
+MATCH_KEYS = tuple(name for name in PreparedUser.__struct_fields__ if name != "session_id")
+"""The identifiers whose coverage a receipt tells."""
+
+MAX_ROWS_TOLD = 5
+"""How many row numbers a receipt gives for one rule."""
+
+MAX_REQUEST_IDS = 10
+"""How many request ids a receipt keeps: the first ones and the last."""
+
+MAX_RULES_TOLD = 200
+"""How many different rules, or event names, are counted apart; the rest is counted together."""
+
+OTHERS = "(others)"
+
+_TELLABLE_NAME = re.compile(r"[A-Za-z0-9 _.:-]{1,64}")
+"""What an event's name looks like. A wrong column may hold anything, an e-mail address for one."""
+
+_WITHOUT_COVERAGE = ("invalid", "no_consent", "repeat")
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One rule that events broke.
+
+    :param rule: event path and rule: ``user.phone: no_country_code``.
+    :param count: findings, which may be several for one event.
+    :param rows: numbers of the first source rows concerned, from 1.
+    """
+
+    rule: str
+    count: int
+    rows: tuple[int, ...]
+    remedy: str = ""
+
+
+class Findings:
+    """Counts by rule, with the first rows of each. Bounded by the number of rules, not of events."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self._found: dict[str, list[Any]] = {rule: list(entry) for rule, entry in (state or {}).items()}
+
+    def add(self, rule: str, *, row: int, remedy: str = "") -> None:
+        """Count one finding."""
+        if rule not in self._found and len(self._found) >= MAX_RULES_TOLD:
+            rule, remedy = OTHERS, ""
+        entry = self._found.setdefault(rule, [0, [], remedy])
+        entry[0] += 1
+        if len(entry[1]) < MAX_ROWS_TOLD:
+            entry[1].append(row)
+
+    def as_state(self) -> dict[str, Any]:
+        """JSON to go on from."""
+        return {rule: [count, list(rows), remedy] for rule, (count, rows, remedy) in self._found.items()}
+
+    def as_tuple(self) -> tuple[Finding, ...]:
+        """The findings, most frequent first."""
+        return tuple(
+            Finding(rule=rule, count=count, rows=tuple(rows), remedy=remedy)
+            for rule, (count, rows, remedy) in sorted(self._found.items(), key=lambda item: -item[1][0])
+        )
+
+
+class Tally:
+    """Counts of results. Adding is the only change; a tally can be stored and gone on from."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.rows = int(state.get("rows", 0))
+        self.outcomes: Counter[str] = Counter(state.get("outcomes"))
+        self.reasons: Counter[str] = Counter(state.get("reasons"))
+        self.event_names: Counter[str] = Counter(state.get("event_names"))
+        self.match_keys: Counter[str] = Counter(state.get("match_keys"))
+        self.eligible = int(state.get("eligible", 0))
+        self.violations = Findings(state.get("violations"))
+        self.warnings = Findings(state.get("warnings"))
+        self.dropped = Findings(state.get("dropped"))
+
+    def add(self, result: EventResult) -> None:
+        """Count one result."""
+        self.rows += result.rows
+        self.outcomes[result.outcome.value] += 1
+        if result.reason:
+            self.reasons[result.reason] += 1
+        if result.event:
+            self.event_names[self._tellable(result.event)] += 1
+        for violation in result.violations:
+            book = self.violations if violation.is_fatal else self.warnings
+            book.add(f"{violation.path}: {violation.rule}", row=result.row, remedy=violation.remedy)
+        if result.reason == "refused":
+            rule = f"refused with code {result.code}"
+            self.violations.add(rule, row=result.row, remedy=result.message or "")
+        if result.prepared is not None:
+            self._add_identity(result, result.prepared)
+
+    def _tellable(self, name: str) -> str:
+        is_known = name in self.event_names or len(self.event_names) < MAX_RULES_TOLD
+        return name if is_known and _TELLABLE_NAME.fullmatch(name) else OTHERS
+
+    def _add_identity(self, result: EventResult, prepared: PreparedEvent) -> None:
+        for drop in prepared.dropped:
+            self.dropped.add(f"{drop.path}: {drop.reason}", row=result.row)
+        if result.reason in _WITHOUT_COVERAGE:
+            return
+        self.eligible += 1
+        for key in MATCH_KEYS:
+            if getattr(prepared.user, key):
+                self.match_keys[key] += 1
+
+    def as_state(self) -> dict[str, Any]:
+        """JSON to go on from; its size depends on the number of rules and names, not of events."""
+        return {
+            "rows": self.rows,
+            "outcomes": dict(self.outcomes),
+            "reasons": dict(self.reasons),
+            "event_names": dict(self.event_names),
+            "match_keys": dict(self.match_keys),
+            "eligible": self.eligible,
+            "violations": self.violations.as_state(),
+            "warnings": self.warnings.as_state(),
+            "dropped": self.dropped.as_state(),
+        }
+
+
+class Traffic(Struct, kw_only=True):
+    """What the requests of a run amounted to; over all tries of a resumed run.
+
+    :param n_bytes: bytes of events sent, repeats included.
+    :param seconds: time spent in the run.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    n_bytes: int = 0
+    seconds: float = 0.0
+    request_ids: list[str] = []
+
+    def add(self, *, requests: int, retries: int, n_bytes: int, request_ids: Iterable[str]) -> None:
+        """Count what one batch took."""
+        self.requests += requests
+        self.retries += retries
+        self.n_bytes += n_bytes
+        for request_id in request_ids:
+            del self.request_ids[MAX_REQUEST_IDS - 1 :]
+            self.request_ids.append(request_id)
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What became of a run: read = accepted + rejected + skipped + unconfirmed + undelivered.
+
+    :param destination: where the events went, in words.
+    :param read: events that were made of the rows read.
+    :param rows: source rows read; more than ``read`` where several rows make one event.
+    :param rejected: found wrong before sending, or refused by the API.
+    :param skipped: left out on purpose: no consent, repeat within the run, nothing sent by request.
+    :param unconfirmed: sent, and the answer was lost or not understood.
+    :param undelivered: not taken: the run stopped first, or the budget for refused batches was spent.
+    :param is_complete: whether the source was read to its end.
+    :param reasons: why events were not accepted, to their number.
+    :param violations: broken rules, with first rows and remedy.
+    :param warnings: findings on events that were sent all the same.
+    :param dropped: identifiers that could not be used and were left out.
+    :param event_names: event name to number of events read.
+    :param eligible: events that were fit to be sent.
+    :param match_keys: identifier to number of eligible events that carry it.
+    :param n_bytes: bytes of events sent, repeats included.
+    :param seconds: duration, over all tries.
+    :param request_ids: a few ids of requests, to quote to TikTok's support.
+    :param dead_letters: lines in the dead letter file.
+    :param resumed_from: source rows a former try had settled, 0 for none.
+    """
+
+    destination: str
+    rows: int
+    read: int
+    accepted: int
+    rejected: int
+    skipped: int
+    unconfirmed: int
+    undelivered: int
+    is_complete: bool
+    stopped_by: str | None
+    reasons: dict[str, int]
+    violations: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    dropped: tuple[Finding, ...]
+    event_names: dict[str, int]
+    eligible: int
+    match_keys: dict[str, int]
+    requests: int
+    retries: int
+    n_bytes: int
+    seconds: float
+    request_ids: tuple[str, ...]
+    dead_letters: int
+    dead_letter_path: str | None
+    resumed_from: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The receipt in JSON's own types."""
+        told = structs.asdict(self)
+        for key in ("violations", "warnings", "dropped"):
+            told[key] = [{**structs.asdict(finding), "rows": list(finding.rows)} for finding in told[key]]
+        told["request_ids"] = list(self.request_ids)
+        return told
+
+    def check_threshold(self, max_rejected: int) -> None:
+        """Nothing, where the run did what it promised.
+
+        :param max_rejected: how many rejected events are tolerated.
+        :raises DeliveryError: more events were rejected, or any was not delivered.
+        """
+        if self.rejected > max_rejected:
+            raise DeliveryError(
+                f"{self.rejected} of {self.read} events were rejected, more than "
+                f"max_rejected={max_rejected}. The others were sent. {self._where()}",
+                receipt=self.as_dict(),
+                samples=[f"{finding.rule} ({finding.count}x)" for finding in self.violations[:5]],
+            )
+        if self.unconfirmed or self.undelivered:
+            raise DeliveryError(
+                f"{self.unconfirmed} events are unconfirmed and {self.undelivered} undelivered of "
+                f"{self.read}. {self._where()} Their ids stay the same: sending them again within 48 hours "
+                "is safe.",
+                receipt=self.as_dict(),
+                samples=[f"{reason} ({count}x)" for reason, count in self.reasons.items()],
+            )
+
+    def _where(self) -> str:
+        rules = "; ".join(f"{finding.rule} ({finding.count}x)" for finding in self.violations[:3])
+        file = f"Dead letters: {self.dead_letter_path}." if self.dead_letter_path else ""
+        return " ".join(filter(None, (f"Most frequent: {rules}." if rules else "", file)))
+
+
+def make_receipt(
+    tally: Tally,
+    traffic: Traffic,
+    *,
+    destination: str,
+    is_complete: bool,
+    stopped_by: BaseException | None,
+    dead_letters: int,
+    dead_letter_path: str | None,
+    resumed_from: int,
+) -> Receipt:
+    """The receipt of a run from its counts."""
+    counts = {outcome.value: tally.outcomes[outcome.value] for outcome in Outcome}
+    return Receipt(
+        destination=destination,
+        rows=tally.rows,
+        read=sum(counts.values()),
+        **counts,
+        is_complete=is_complete,
+        stopped_by=None if stopped_by is None else type(stopped_by).__name__,
+        reasons=dict(tally.reasons),
+        violations=tally.violations.as_tuple(),
+        warnings=tally.warnings.as_tuple(),
+        dropped=tally.dropped.as_tuple(),
+        event_names=dict(tally.event_names),
+        eligible=tally.eligible,
+        match_keys=dict(tally.match_keys),
+        requests=traffic.requests,
+        retries=traffic.retries,
+        n_bytes=traffic.n_bytes,
+        seconds=round(traffic.seconds, 3),
+        request_ids=tuple(traffic.request_ids),
+        dead_letters=dead_letters,
+        dead_letter_path=dead_letter_path,
+        resumed_from=resumed_from,
+    )

@@ -1,0 +1,203 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Settling: results to a durable record, in the order of the source.
+
+Requests are answered in any order; results are stored in the order their events were read, so that a
+single position tells what is done. First the dead letters are on disk, then the counts move, then the
+checkpoint. Nothing here knows how a result came about.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from msgspec import Struct, structs
+
+from airflow_provider_tiktok.conversions.delivery.checkpoint import Checkpoint, CheckpointStore
+from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters, Record
+from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport
+from airflow_provider_tiktok.conversions.delivery.receipt import Receipt, Tally, Traffic, make_receipt
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.events import ConversionEvent, EventResult, Outcome
+
+log = logging.getLogger(__name__)
+
+FINAL = (Outcome.ACCEPTED, Outcome.REJECTED, Outcome.SKIPPED)
+"""Outcomes that a retry would not change: the checkpoint may move past them."""
+
+
+class Pending(Struct, kw_only=True):
+    """An event that was read, with its result as soon as there is one.
+
+    :param is_packed: whether it is in a batch, so that it may have been sent.
+    """
+
+    row: int
+    rows: int
+    is_packed: bool = False
+    result: EventResult | None = None
+
+    @property
+    def last_row(self) -> int:
+        """Number of the last source row of the event."""
+        return self.row + self.rows - 1
+
+    def abandon(self) -> None:
+        """Give an event whose way was cut off without a result the careful one."""
+        outcome = Outcome.UNCONFIRMED if self.is_packed else Outcome.UNDELIVERED
+        self.result = EventResult(row=self.row, rows=self.rows, outcome=outcome, reason="interrupted")
+
+
+class Resumption(Struct, frozen=True, kw_only=True):
+    """Where the checkpoint of this input is kept.
+
+    :param fingerprint: of the input and of what decides how its rows become events.
+    """
+
+    store: CheckpointStore
+    fingerprint: str
+
+    def load(self) -> Checkpoint | None:
+        """The checkpoint a former try left for this very input, ``None`` for none."""
+        state = self.store.load()
+        checkpoint = Checkpoint.from_state(state, fingerprint=self.fingerprint)
+        if checkpoint is not None:
+            log.info("Going on after row %d, up to which a former try had settled.", checkpoint.position)
+        elif state:
+            log.warning("The input or its settings changed since the last try: starting at the first row.")
+        return checkpoint
+
+
+class Settlement:
+    """The durable record of one run.
+
+    :param record: an event in the shape that dead letters keep.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        dead_letters: DeadLetters | None,
+        resumption: Resumption | None,
+        record: Record,
+        clock: Callable[[], float],
+    ) -> None:
+        self._dead_letters = dead_letters
+        self._resumption = resumption
+        self._record = record
+        self._clock = clock
+        self._began = clock()
+        self._pending: deque[Pending] = deque()
+        self._is_held = False
+        checkpoint = resumption.load() if resumption else None
+        state = checkpoint.tally if checkpoint else {}
+        self._tally = Tally(state.get("results"))
+        self._traffic = Traffic(**state.get("traffic", {}))
+        self._seconds_before = self._traffic.seconds
+        self.start = self.position = checkpoint.position if checkpoint else 0
+        if dead_letters is not None:
+            dead_letters.start(position=self.start)
+
+    def expect(self, event: ConversionEvent) -> Pending:
+        """A place for the result of an event, in the order of the source."""
+        pending = Pending(row=event.row, rows=event.rows)
+        self._pending.append(pending)
+        return pending
+
+    def abandon(self) -> None:
+        """Give a result to every event that has none: nothing more will be known of it."""
+        for pending in self._pending:
+            if pending.result is None:
+                pending.abandon()
+
+    @property
+    def n_pending(self) -> int:
+        """Events that were read and whose results are not stored yet."""
+        return len(self._pending)
+
+    @property
+    def last_row(self) -> int:
+        """The last source row that was read."""
+        return self._pending[-1].last_row if self._pending else self.position
+
+    def count(self, report: BatchReport) -> None:
+        """Count what one batch took."""
+        self._traffic.add(
+            requests=report.requests,
+            retries=report.retries,
+            n_bytes=report.n_bytes,
+            request_ids=report.request_ids,
+        )
+
+    def store(self) -> None:
+        """Store the oldest results up to the first event without one.
+
+        From the first result that a retry may change, the checkpoint stays where it is: a retry reads on
+        from there.
+
+        :raises ConfigurationError: the dead letters cannot be written. The results are counted all the
+            same, and the checkpoint does not move.
+        """
+        if not self._is_held and self._write(self._pop_settled(is_final=True)):
+            self._save()
+        if self._pending and self._pending[0].result is not None:
+            self._is_held = True
+            self._write(self._pop_settled(is_final=False))
+
+    def close(self, *, is_complete: bool, stopped_by: BaseException | None, destination: str) -> Receipt:
+        """The receipt. Where all is done, the checkpoint is removed: a deliberate re-run starts over."""
+        if is_complete and stopped_by is None and not self._is_held and self._resumption is not None:
+            self._resumption.store.clear()
+        self._count_seconds()
+        letters = self._dead_letters
+        return make_receipt(
+            self._tally,
+            self._traffic,
+            destination=destination,
+            is_complete=is_complete,
+            stopped_by=stopped_by,
+            dead_letters=letters.count if letters else 0,
+            dead_letter_path=letters.path if letters else None,
+            resumed_from=self.start,
+        )
+
+    def _pop_settled(self, *, is_final: bool) -> list[EventResult]:
+        settled: list[EventResult] = []
+        while self._pending:
+            pending = self._pending[0]
+            if pending.result is None or (is_final and pending.result.outcome not in FINAL):
+                break
+            settled.append(pending.result)
+            self.position = pending.last_row
+            self._pending.popleft()
+        return settled
+
+    def _write(self, results: list[EventResult]) -> bool:
+        """Whether there was anything to store."""
+        for result in results:
+            self._tally.add(result)
+        if results and self._dead_letters is not None:
+            try:
+                self._dead_letters.write(results, record=self._record)
+            except ConfigurationError:
+                self._is_held = True
+                raise
+        return bool(results)
+
+    def _save(self) -> None:
+        if self._resumption is None:
+            return
+        self._count_seconds()
+        checkpoint = Checkpoint(
+            fingerprint=self._resumption.fingerprint,
+            position=self.position,
+            tally={"results": self._tally.as_state(), "traffic": structs.asdict(self._traffic)},
+        )
+        self._resumption.store.save(checkpoint.as_state())
+
+    def _count_seconds(self) -> None:
+        self._traffic.seconds = self._seconds_before + self._clock() - self._began

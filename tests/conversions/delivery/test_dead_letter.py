@@ -1,0 +1,164 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Dead letters hold every event that was not accepted, and are on disk before anything moves on."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent, Violation
+
+
+def record(event: PreparedEvent) -> dict[str, Any]:
+    """A small record, as a destination would give it."""
+    return {"event": event.event, "event_id": event.event_id}
+
+
+def result(row: int, outcome: Outcome = Outcome.REJECTED, **facts: Any) -> EventResult:
+    """The result of one event."""
+    prepared = PreparedEvent(row=row, event="Purchase", event_id=f"o-{row}")
+    return EventResult(row=row, rows=1, outcome=outcome, event_id=f"o-{row}", prepared=prepared, **facts)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_letter_tells_row_reason_and_event(tmp_path: Path) -> None:
+    """A line holds what a person needs to mend the event, and what a replay needs to send it."""
+    letters = DeadLetters(tmp_path / "new" / "letters.jsonl", run="d/r/t", clock=lambda: 1767225600.5)
+    letters.start(position=0)
+    violation = Violation(path="properties.value", rule="negative", remedy="Send 0 or more.")
+    letters.write(
+        [result(17, reason="invalid", violations=(violation,)), result(18, Outcome.ACCEPTED)],
+        record=record,
+    )
+
+    (line,) = read(tmp_path / "new" / "letters.jsonl")
+    assert line == {
+        "run": "d/r/t",
+        "written_at": 1767225600,
+        "row": 17,
+        "rows": 1,
+        "outcome": "rejected",
+        "reason": "invalid",
+        "event_id": "o-17",
+        "violations": [
+            {"path": "properties.value", "rule": "negative", "remedy": "Send 0 or more.", "is_fatal": True}
+        ],
+        "code": None,
+        "message": None,
+        "request_id": None,
+        "event": {"event": "Purchase", "event_id": "o-17"},
+    }
+    assert letters.count == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNCONFIRMED, Outcome.UNDELIVERED])
+def test_every_outcome_that_is_not_delivered_is_a_letter(tmp_path: Path, outcome: Outcome) -> None:
+    """Rejected, unconfirmed and undelivered events can all be replayed."""
+    letters = DeadLetters(tmp_path / "letters.jsonl", run="r")
+    letters.write([result(1, outcome)], record=record)
+    assert [line["outcome"] for line in read(tmp_path / "letters.jsonl")] == [outcome.value]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.SKIPPED])
+def test_what_was_delivered_or_left_out_is_not_stored(tmp_path: Path, outcome: Outcome) -> None:
+    """Nothing is kept of accepted events, nor of people who gave no consent; no file appears."""
+    letters = DeadLetters(tmp_path / "letters.jsonl", run="r")
+    letters.start(position=0)
+    letters.write([result(1, outcome)], record=record)
+    assert not (tmp_path / "letters.jsonl").exists()
+    assert letters.path is None
+
+
+def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    """Hashed or not, the file is about persons."""
+    letters = DeadLetters(tmp_path / "letters.jsonl", run="r")
+    letters.write([result(1)], record=record)
+    assert stat.S_IMODE((tmp_path / "letters.jsonl").stat().st_mode) == 0o600
+
+
+def test_a_retry_keeps_settled_rows_and_writes_the_others_anew(tmp_path: Path) -> None:
+    """Lines of this run behind the position go, a torn last line too; other runs' lines stay."""
+    path = tmp_path / "letters.jsonl"
+    other = DeadLetters(path, run="other")
+    other.write([result(9)], record=record)
+    first = DeadLetters(path, run="this")
+    first.write([result(1), result(5), result(6)], record=record)
+    with path.open("ab") as file:
+        file.write(b'{"run": "this", "row": 7, "outc')
+
+    second = DeadLetters(path, run="this")
+    second.start(position=5)
+    second.write([result(6)], record=record)
+
+    assert [(line["run"], line["row"]) for line in read(path)] == [
+        ("other", 9),
+        ("this", 1),
+        ("this", 5),
+        ("this", 6),
+    ]
+    assert second.count == 3
+
+
+def test_a_place_that_cannot_be_written_is_found_at_the_start(tmp_path: Path) -> None:
+    """The run fails before anything is sent, and the error names the argument."""
+    (tmp_path / "file").write_text("")
+    letters = DeadLetters(tmp_path / "file" / "letters.jsonl", run="r")
+    with pytest.raises(ConfigurationError, match="dead_letter_path"):
+        letters.start(position=0)
+
+
+class Bucket:
+    """A folder of an object store: no appending, each object written once."""
+
+    def __init__(self, objects: dict[str, bytes], name: str = "s3://bucket/letters") -> None:
+        self.objects = objects
+        self.name = name
+
+    def __truediv__(self, part: str) -> Bucket:
+        return Bucket(self.objects, f"{self.name}/{part}")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self, mode: str) -> Any:
+        assert mode == "wb"
+        assert self.name not in self.objects
+        import io
+
+        bucket = self
+
+        class Writer(io.BytesIO):
+            def close(self) -> None:
+                bucket.objects[bucket.name] = self.getvalue()
+                super().close()
+
+        return Writer()
+
+
+def test_an_object_store_gets_an_object_for_each_write() -> None:
+    """Object stores cannot append: every write is complete in an object of its own."""
+    objects: dict[str, bytes] = {}
+    letters = DeadLetters(Bucket(objects), run="r", clock=lambda: 1.5)
+    letters.start(position=0)
+    letters.write([result(1), result(2)], record=record)
+    letters.write([result(3)], record=record)
+
+    assert sorted(objects) == [
+        "s3://bucket/letters/1500-000001.jsonl",
+        "s3://bucket/letters/1500-000002.jsonl",
+    ]
+    rows = [json.loads(line)["row"] for name in sorted(objects) for line in objects[name].splitlines()]
+    assert rows == [1, 2, 3]
+    assert letters.path == "s3://bucket/letters"
