@@ -1,0 +1,283 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Rows of files, one file after the other, each read as a stream.
+
+The room opens, unpacks and joins; the formats have rooms of their own. It knows no file system: a path
+is any object with ``open`` and ``stat``, such as ``pathlib.Path`` or Airflow's ``ObjectStoragePath``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from io import BufferedReader, TextIOWrapper
+from itertools import islice
+from typing import Any
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.events import Row
+from airflow_provider_tiktok.conversions.sources.arrow_rows import read_parquet
+from airflow_provider_tiktok.conversions.sources.compression import (
+    COMPRESSIONS,
+    buffered,
+    find_compression,
+    unpacked,
+)
+from airflow_provider_tiktok.conversions.sources.csv_rows import read_csv
+from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
+from airflow_provider_tiktok.conversions.sources.json_rows import read_json_array, read_json_lines
+from airflow_provider_tiktok.conversions.sources.paths import FilePath, explained, shown, stamp
+from airflow_provider_tiktok.conversions.sources.places import Place, Places
+from airflow_provider_tiktok.conversions.sources.replay import Replay
+from airflow_provider_tiktok.conversions.sources.tables import Table, TableOptions, find_repeated
+from airflow_provider_tiktok.conversions.sources.text import BLANKS, find_encoding, text_of
+
+
+class FilesSource:
+    """Rows of files in JSON Lines, JSON, CSV, TSV or Parquet, packed or not.
+
+    - *JSON Lines*: one row for each line that is not blank. A dead letter gives the event it holds; one of
+      an accepted or skipped event gives no row.
+    - *JSON*: an array of rows, read whole; a file that does not begin with ``[`` is read as JSON Lines.
+    - *CSV, TSV*: the first row names the columns. Values are text, empty text included; an empty line is
+      no row.
+    - *Parquet*: read a page at a time.
+
+    An empty file has no rows. A file that is cut off gives the rows before the cut and then an error.
+
+    :param paths: the files in the order in which they are read; rows are numbered on over all of them.
+    :param format: ``auto`` goes by the file's name, with or without the ending of a packed file.
+    :param compression: ``auto`` goes by the file's first bytes.
+    :param encoding: of JSON and CSV text; a byte order mark is skipped.
+    :param csv_delimiter: one character; TSV always has the tab.
+    :param csv_columns: names of the columns of CSV and TSV files without a header.
+    :param page_size: rows of a Parquet file in memory at once.
+    :param max_row_chars: a longer row of text is unreadable, so that a missing line break costs no memory.
+    :param max_array_chars: a longer JSON array is refused.
+    :raises ConfigurationError: an argument is wrong. No file is touched before it is read.
+    """
+
+    is_ordered = True
+
+    def __init__(
+        self,
+        paths: Iterable[FilePath],
+        *,
+        format: str = "auto",
+        compression: str = "auto",
+        encoding: str = "utf-8",
+        csv_delimiter: str = ",",
+        csv_columns: Sequence[str] | None = None,
+        page_size: int = 10_000,
+        max_row_chars: int = 10_000_000,
+        max_array_chars: int = 50_000_000,
+    ) -> None:
+        self._paths = _checked_paths(paths)
+        self._formats = [_find_format(path, stated=format) for path in self._paths]
+        self._compression = _one_of(("auto", *COMPRESSIONS), compression, argument="compression")
+        self._encoding = _checked_encoding(encoding)
+        self._delimiter = _checked_delimiter(csv_delimiter)
+        self._csv_columns = _checked_columns(csv_columns)
+        self._page_size = _at_least_one(page_size, argument="page_size")
+        self._max_row_chars = _at_least_one(max_row_chars, argument="max_row_chars")
+        self._max_array_chars = _at_least_one(max_array_chars, argument="max_array_chars")
+        self._begin()
+
+    def _begin(self) -> None:
+        self._columns: tuple[str, ...] | None = None
+        self._places = Places()
+        self._replay = Replay()
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Columns of the first file that has rows, as soon as the first row was taken.
+
+        ``None`` before that, for JSON, and where JSON is among the files: there each row has its own.
+        """
+        return self._columns
+
+    @property
+    def oldest_replay_time(self) -> int | None:
+        """Unix seconds of the oldest dead letter read so far, ``None`` for none."""
+        return self._replay.oldest_time
+
+    def locate(self, row: int) -> Place | None:
+        """Where a row of the latest reading stands, by its number over all files; ``None`` if not read."""
+        return self._places.find(row)
+
+    def fingerprint(self) -> str | None:
+        """A digest over the files' names, sizes and times and over the settings that decide what is a row.
+
+        :raises ConfigurationError: a file is not there.
+        """
+        settings = [self._formats, self._compression, self._encoding, self._delimiter, self._csv_columns]
+        stamps = [stamp(path) for path in self._paths]
+        return None if None in stamps else fingerprint([*settings, self._max_row_chars, *stamps])
+
+    def rows(self, start: int = 0) -> Generator[Row, None, None]:
+        """The rows after the first ``start``, which are read past.
+
+        :raises ConfigurationError: a file cannot be opened, is no file of its format or is cut off, or
+            lacks a column of the first file.
+        :raises TransientError: reading failed on the way to the file.
+        """
+        self._begin()
+        with closing(self._rows()) as rows:
+            yield from islice(rows, start, None)
+
+    def _rows(self) -> Generator[Row, None, None]:
+        for path, name in zip(self._paths, self._formats, strict=True):
+            with explained(path), ExitStack() as stack:
+                table = self._open(path, format=name, stack=stack)
+                self._check_columns(table, path)
+                self._places.enter(shown(path))
+                yield from self._take(table)
+
+    def _take(self, table: Table) -> Iterator[Row]:
+        may_be_dead_letters = table.columns is None
+        for line, row in table.rows:
+            taken = self._replay.read(row) if may_be_dead_letters else row
+            if taken is not None:
+                self._places.note(line)
+                yield taken
+
+    def _open(self, path: FilePath, *, format: str, stack: ExitStack) -> Table:
+        stream = buffered(stack.enter_context(path.open("rb")))
+        compression = find_compression(stream) if self._compression == "auto" else self._compression
+        plain = stack.enter_context(unpacked(stream, compression=compression))
+        return _READERS[format](plain, self._options(path, format=format), stack)
+
+    def _options(self, path: FilePath, *, format: str) -> TableOptions:
+        return TableOptions(
+            name=shown(path),
+            encoding=self._encoding,
+            delimiter="\t" if format == "tsv" else self._delimiter,
+            columns=self._csv_columns,
+            page_size=self._page_size,
+            max_row_chars=self._max_row_chars,
+            max_array_chars=self._max_array_chars,
+        )
+
+    def _check_columns(self, table: Table, path: FilePath) -> None:
+        """A column that is missing in a later file would be read as empty in every row of it."""
+        if table.columns is None or not _TABULAR.issuperset(self._formats):
+            return
+        if self._columns is None:
+            self._columns = table.columns
+        missing = [str(place) for place, name in enumerate(self._columns, 1) if name not in table.columns]
+        if missing:
+            raise ConfigurationError(
+                f"paths: {shown(path)} lacks columns of the first file (number {', '.join(missing)} there). "
+                "Send files of different shape in runs of their own."
+            )
+
+
+# opening
+
+
+def _read_json(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
+    head = stream.peek(4096)[:4096].decode(options.encoding, errors="ignore")
+    read = read_json_array if head.lstrip(BLANKS).startswith("[") else read_json_lines
+    return read(_text(stream, options, stack, newline="\n"), options=options)
+
+
+def _read_json_lines(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
+    return read_json_lines(_text(stream, options, stack, newline="\n"), options=options)
+
+
+def _read_csv(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
+    return read_csv(_text(stream, options, stack, newline=""), options=options)
+
+
+def _read_parquet(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
+    if not isinstance(stream, BufferedReader) or not stream.seekable():
+        raise ConfigurationError(
+            f"{options.name}: a Parquet file is packed inside and is read from its end. Unpack it, and put "
+            "it where parts of a file can be read."
+        )
+    return read_parquet(stream, options=options)
+
+
+def _text(stream: Any, options: TableOptions, stack: ExitStack, *, newline: str) -> TextIOWrapper:
+    return stack.enter_context(text_of(stream, encoding=options.encoding, newline=newline))
+
+
+_READERS: dict[str, Callable[[Any, TableOptions, ExitStack], Table]] = {
+    "jsonl": _read_json_lines,
+    "json": _read_json,
+    "csv": _read_csv,
+    "tsv": _read_csv,
+    "parquet": _read_parquet,
+}
+
+_TABULAR = frozenset({"csv", "tsv", "parquet"})
+
+_ENDINGS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+
+
+# arguments
+
+
+def _checked_paths(paths: object) -> list[FilePath]:
+    checked = [] if isinstance(paths, str | bytes) or not isinstance(paths, Iterable) else list(paths)
+    if not checked or not all(callable(getattr(path, "open", None)) for path in checked):
+        raise ConfigurationError("paths: give a list of at least one path object, such as pathlib.Path.")
+    return checked
+
+
+def _one_of(allowed: Sequence[str], value: str, *, argument: str) -> str:
+    if value not in allowed:
+        raise ConfigurationError(f"{argument}: {value!r} is not known. Known are: {', '.join(allowed)}.")
+    return value
+
+
+def _at_least_one(value: int, *, argument: str) -> int:
+    if value < 1:
+        raise ConfigurationError(f"{argument}: {value} is too small; at least 1 is needed.")
+    return value
+
+
+def _find_format(path: FilePath, *, stated: str) -> str:
+    if _one_of(("auto", *_READERS), stated, argument="format") != "auto":
+        return stated
+    name = shown(path).lower()
+    for ending in _PACKED_ENDINGS:
+        name = name.removesuffix(ending)
+    for ending, format_ in _ENDINGS.items():
+        if name.endswith(ending):
+            return format_
+    raise ConfigurationError(
+        f"format: the name of {shown(path)} does not tell it. State one of: {', '.join(_READERS)}."
+    )
+
+
+def _checked_encoding(name: str) -> str:
+    encoding = find_encoding(name)
+    if encoding is None:
+        raise ConfigurationError(f"encoding: {name!r} is not known; Python's names apply, such as 'utf-16'.")
+    return encoding
+
+
+def _checked_delimiter(delimiter: str) -> str:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ConfigurationError("csv_delimiter: give one character that is no quote and no line end.")
+    return delimiter
+
+
+def _checked_columns(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    if columns is None:
+        return None
+    if isinstance(columns, str) or not columns or find_repeated(tuple(columns)):
+        raise ConfigurationError("csv_columns: give a list of names in the file's order, each once.")
+    return tuple(columns)

@@ -1,0 +1,237 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Rows of one SQL query, streamed. Knows the Python database API (PEP 249) and imports no driver.
+
+Errors of drivers are told by their class and code alone: their text may hold parameters and row values.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError, TransientError
+from airflow_provider_tiktok.conversions.events import Row
+from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
+from airflow_provider_tiktok.conversions.sources.tables import find_repeated
+
+T = TypeVar("T")
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Cursor(Protocol):
+    """A cursor of PEP 249, as far as it is used."""
+
+    @property
+    def description(self) -> Sequence[Sequence[Any]] | None:
+        """One sequence for each column, its name first; ``None`` for a statement without rows."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any:
+        """Run the statement."""
+
+    def fetchmany(self, size: int, /) -> Sequence[Any]:
+        """Up to this many rows, an empty sequence after the last."""
+
+    def close(self) -> None:
+        """Let go of the result."""
+
+
+class Connection(Protocol):
+    """A connection of PEP 249, as far as it is used."""
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """A new cursor."""
+
+    def close(self) -> None:
+        """End the connection; what was not committed is undone."""
+
+
+class SqlSource:
+    """Rows of one query, at most one page of them in memory.
+
+    :param connect: gives a new connection, for one reading; its own errors are passed on as they are.
+    :param sql: one query, run as it is: resuming reads past rows and never changes the text.
+    :param parameters: for the driver, in the style it knows; ``None`` to hand it none, so that a ``%`` in
+        the text stays what it is.
+    :param page_size: rows to fetch at once.
+    :param order_is_stated: whether the query itself orders the rows such that the same data always gives
+        the same order. Nobody can check that here.
+    :param make_cursor: gives a cursor that streams; the default knows PostgreSQL and MySQL drivers.
+    :raises ConfigurationError: an argument is wrong. Nothing is connected before rows are read.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        page_size: int = 10_000,
+        order_is_stated: bool = False,
+        make_cursor: Callable[[Any], Cursor] | None = None,
+    ) -> None:
+        if not sql.strip():
+            raise ConfigurationError("sql: the statement is empty.")
+        if page_size < 1:
+            raise ConfigurationError("page_size: at least 1 row has to be fetched at once.")
+        self._connect = connect
+        self._sql = sql
+        self._parameters = parameters
+        self._page_size = page_size
+        self._make_cursor = make_cursor or server_side_cursor
+        self._columns: tuple[str, ...] | None = None
+        self.is_ordered = order_is_stated
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The query's columns, as soon as the first row was taken."""
+        return self._columns
+
+    def fingerprint(self) -> str | None:
+        """A digest over the query and its parameters; it does not see that the data changed."""
+        return fingerprint([self._sql, self._parameters])
+
+    def rows(self, start: int = 0) -> Generator[Row, None, None]:
+        """The rows after the first ``start``, which are fetched and left.
+
+        Cursor and connection are closed when the last row was taken and when the iterator is closed.
+
+        :raises ConfigurationError: the database refuses the query, or its columns have no distinct names.
+        :raises TransientError: the connection or the database failed; another try may succeed.
+        """
+        with ExitStack() as stack:
+            connection = self._connect()
+            stack.callback(_close, connection)
+            cursor = _told(lambda: self._make_cursor(connection))
+            stack.callback(_close, cursor)
+            page = _told(lambda: self._first_page(cursor))
+            self._columns = _column_names(cursor.description)
+            yield from islice(self._read(cursor, page), start, None)
+
+    def _first_page(self, cursor: Cursor) -> Sequence[Any]:
+        """Some cursors only run the query, and only know its columns, when the first rows are fetched."""
+        if self._parameters is None:
+            cursor.execute(self._sql)
+        else:
+            cursor.execute(self._sql, self._parameters)
+        return cursor.fetchmany(self._page_size)
+
+    def _read(self, cursor: Cursor, page: Sequence[Any]) -> Iterator[Row]:
+        columns = self._columns or ()
+        while page:
+            for row in page:
+                yield row if isinstance(row, Mapping) else dict(zip(columns, row, strict=True))
+            page = _told(lambda: cursor.fetchmany(self._page_size))
+
+
+def server_side_cursor(connection: Any) -> Any:
+    """A cursor that leaves the result with the database and streams it, where the driver is known.
+
+    psycopg2, psycopg, MySQLdb and pymysql read the whole result into memory otherwise. All other drivers
+    give their usual cursor.
+    """
+    packages = [cls.__module__.partition(".")[0] for cls in type(connection).__mro__]
+    make = next((_MAKERS[package] for package in packages if package in _MAKERS), None)
+    return make(connection) if make else connection.cursor()
+
+
+def _named_cursor(connection: Any) -> Any:
+    """PostgreSQL's named cursor; without a transaction around it, it has to be held beyond its statement."""
+    return connection.cursor(name="airflow_provider_tiktok", withhold=bool(connection.autocommit))
+
+
+def _unbuffered_cursor(package: str) -> Callable[[Any], Any]:
+    def make(connection: Any) -> Any:
+        # The connection is the driver's, so its module is loaded: looking it up imports nothing.
+        return connection.cursor(sys.modules[f"{package}.cursors"].SSCursor)
+
+    return make
+
+
+_MAKERS: dict[str, Callable[[Any], Any]] = {
+    "psycopg2": _named_cursor,
+    "psycopg": _named_cursor,
+    "MySQLdb": _unbuffered_cursor("MySQLdb"),
+    "pymysql": _unbuffered_cursor("pymysql"),
+}
+
+
+def _column_names(description: Sequence[Sequence[Any]] | None) -> tuple[str, ...]:
+    if description is None:
+        raise ConfigurationError("sql: the statement gives no rows: it has to be one query.")
+    names = tuple(str(column[0]) for column in description)
+    if repeated := find_repeated(names):
+        raise ConfigurationError(
+            f"sql: the query gives a column twice: {', '.join(map(repr, repeated))}. Name each one with AS."
+        )
+    return names
+
+
+def _close(closable: Any) -> None:
+    # A driver may complain of a connection that is broken already; that must not hide what broke it.
+    with suppress(Exception):
+        closable.close()
+
+
+# what went wrong, by the class names of PEP 249 that every driver's errors descend from; the first that fits
+
+_VERDICTS: tuple[tuple[str, type[ConversionsError]], ...] = (
+    ("OperationalError", TransientError),
+    ("InterfaceError", TransientError),
+    ("InternalError", TransientError),
+    ("DatabaseError", ConfigurationError),
+    ("TypeError", ConfigurationError),
+    ("ValueError", ConfigurationError),
+    ("LookupError", ConfigurationError),
+)
+
+# What SQLite and MySQL call operational although only the statement is at fault: SQLITE_ERROR (no such
+# table, a mistyped word) and MySQL's ER_BAD_FIELD_ERROR.
+_CODES_OF_STATEMENT = frozenset({"SQLITE_ERROR", "1054"})
+
+_CODE = re.compile(r"[A-Z0-9_]{1,40}")
+
+
+def _told(call: Callable[[], T]) -> T:
+    """The call's result; an error of a driver becomes one of ours, without the driver's text."""
+    try:
+        return call()
+    except ConversionsError:
+        raise
+    except Exception as error:
+        raise _explain(error) from None
+
+
+def _explain(error: Exception) -> ConversionsError:
+    kind = type(error).__name__
+    code = _find_code(error)
+    told = f"{kind}, {code}" if code else kind
+    if code not in _CODES_OF_STATEMENT and _verdict(error) is TransientError:
+        return TransientError(
+            f"The database failed while rows were read ({told}): try again later.", attempts=0
+        )
+    return ConfigurationError(
+        f"sql: the database refuses the query ({told}). Its own words are left out, since they may hold "
+        "values: run the query by hand over the same connection."
+    )
+
+
+def _verdict(error: Exception) -> type[ConversionsError]:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return next((verdict for name, verdict in _VERDICTS if name in names), TransientError)
+
+
+def _find_code(error: Exception) -> str | None:
+    """The driver's code of the error: SQLSTATE, SQLite's name or MySQL's number, never free text."""
+    first = error.args[0] if error.args else None
+    codes = [getattr(error, name, None) for name in ("sqlstate", "pgcode", "sqlite_errorname")]
+    for code in (*codes, first if isinstance(first, int) else None):
+        if code is not None and _CODE.fullmatch(str(code)):
+            return str(code)
+    return None
