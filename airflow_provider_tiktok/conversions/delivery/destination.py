@@ -23,6 +23,13 @@ class Destination(Protocol):
         """How people call the place: ``TikTok``."""
 
     @property
+    def address(self) -> str:
+        """What tells this destination from every other: events sent to one have not been sent to another.
+
+        Only ever digested, never shown.
+        """
+
+    @property
     def limits(self) -> Limits:
         """How large one request may be."""
 

@@ -15,9 +15,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, islice
+from contextlib import closing
+from itertools import islice
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -61,8 +62,8 @@ class Source(Protocol):
     def fingerprint(self) -> str | None:
         """A digest that changes when the input does, ``None`` where that cannot be told."""
 
-    def rows(self, start: int = 0) -> Iterator[Row]:
-        """The rows after the first ``start``."""
+    def rows(self, start: int = 0) -> Generator[Row, None, None]:
+        """The rows after the first ``start``; closed by the engine, also where it stops early."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -165,7 +166,7 @@ class _Preparation:
 
     def fingerprint(self, source: str) -> str:
         """A digest of what decides which events come of which rows."""
-        parts = (source, repr(self.mapping), repr(self._identity), self.destination.name)
+        parts = (source, repr(self.mapping), repr(self._identity), self.destination.address)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
@@ -220,7 +221,7 @@ class _Run:
         self._stop = stop
         self._clock = clock
         self._budget = Budget(self._options.isolation_budget)
-        self._in_flight: deque[tuple[Batch, Future[BatchReport]]] = deque()
+        self._in_flight: deque[Future[BatchReport]] = deque()
         self._stopped_by: BaseException | None = None
         self._is_complete = False
         self._began = self._reported = clock()
@@ -238,15 +239,17 @@ class _Run:
         return Delivery(receipt=receipt, stopped_by=self._stopped_by)
 
     def _read(self, pool: ThreadPoolExecutor) -> None:
-        for event in self._preparation.mapping.events(self._rows(), first_row=self._settlement.start + 1):
-            pending = self._settlement.expect(event)
-            for batch in self._preparation.take(event, pending):
-                self._submit(batch, pool)
-            if self._settlement.n_pending >= self._max_pending:
-                self._drain(pool)
-            if self._should_stop():
-                return
-            self._report_progress()
+        first_row = self._settlement.start + 1
+        with closing(self._rows()) as rows:
+            for event in self._preparation.mapping.events(rows, first_row=first_row):
+                pending = self._settlement.expect(event)
+                for batch in self._preparation.take(event, pending):
+                    self._submit(batch, pool)
+                if self._settlement.n_pending >= self._max_pending:
+                    self._drain(pool)
+                if self._should_stop():
+                    return
+                self._report_progress()
         for batch in self._preparation.flush():
             self._submit(batch, pool)
         self._is_complete = True
@@ -256,17 +259,32 @@ class _Run:
         """How many events may be read and not settled: what is in flight, and as much again in waiting."""
         return 2 * (self._options.max_in_flight + 1) * self._destination.limits.max_events + 1000
 
-    def _rows(self) -> Iterable[Row]:
-        """The rows, after the first of them have shown that the mapping fits."""
-        rows = self._source.rows(self._settlement.start)
-        first = list(islice(rows, 1))
+    def _rows(self) -> Generator[Row, None, None]:
+        """The rows, after the first of them have shown that the mapping fits.
+
+        A source that breaks among the first rows gives those before it all the same.
+        """
+        first: list[Row] = []
+        broken: Exception | None = None
+        with closing(self._source.rows(self._settlement.start)) as rows:
+            try:
+                first.extend(islice(rows, 1))
+                if self._source.columns is None:
+                    first.extend(islice(rows, FIRST_ROWS - 1))
+            except Exception as error:  # told after the rows before it
+                broken = error
+            self._check_columns(first)
+            yield from first
+            if broken is not None:
+                raise broken
+            yield from rows
+
+    def _check_columns(self, first: Sequence[Row]) -> None:
         columns = self._source.columns
         if columns is not None:
             self._preparation.mapping.check_columns(columns)
-        else:
-            first += islice(rows, FIRST_ROWS - 1)
+        elif first:
             self._preparation.mapping.check_first_rows(first)
-        return chain(first, rows)
 
     def _submit(self, batch: Batch, pool: ThreadPoolExecutor) -> None:
         """Send the batch as soon as a place is free; settle what has been answered meanwhile."""
@@ -275,8 +293,8 @@ class _Run:
         if self._should_stop():
             _give_up(batch)
             return
-        future = pool.submit(send_apart, batch, send=self._destination.send, budget=self._budget)
-        self._in_flight.append((batch, future))
+        send = self._destination.send
+        self._in_flight.append(pool.submit(send_apart, batch, send=send, budget=self._budget))
 
     def _drain(self, pool: ThreadPoolExecutor) -> None:
         """Hold reading until all that was read is settled; without it a few slow events hold many others."""
@@ -287,15 +305,11 @@ class _Run:
         self._settlement.store()
 
     def _oldest_is_answered(self) -> bool:
-        return bool(self._in_flight) and self._in_flight[0][1].done()
+        return bool(self._in_flight) and self._in_flight[0].done()
 
     def _settle_oldest(self) -> None:
-        batch, future = self._in_flight[0]
-        try:
-            report = future.result()
-        except Exception as error:  # a fault of ours must not lose a batch from the counts
-            report = _broken(batch)
-            self._halt(error)
+        future = self._in_flight[0]
+        report = future.result()
         for settled in report.settled:
             settled.item.pending.result = _answered(settled)
         self._in_flight.popleft()
@@ -339,7 +353,7 @@ class _Run:
             self._settlement.last_row,
             self._settlement.position,
             rows / max(now - self._began, 1e-9),
-            sum(not future.done() for _, future in self._in_flight),
+            sum(not future.done() for future in self._in_flight),
         )
 
 
@@ -414,10 +428,3 @@ def _answered(settled: Settled) -> EventResult:
 def _give_up(batch: Batch) -> None:
     for encoded in batch.events:
         encoded.item.pending.result = encoded.item.result(Outcome.UNDELIVERED, "not_sent")
-
-
-def _broken(batch: Batch) -> BatchReport:
-    """A sender that broke may have sent: its events are unconfirmed."""
-    outcome = Outcome.UNCONFIRMED
-    settled = [Settled(item=each.item, outcome=outcome, reason="sender_failed") for each in batch.events]
-    return BatchReport(settled=settled, request_ids=[])

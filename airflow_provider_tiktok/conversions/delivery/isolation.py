@@ -20,7 +20,6 @@ from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
 from airflow_provider_tiktok.conversions.errors import (
     ConfigurationError,
-    ConversionsError,
     ProtocolError,
     RequestError,
 )
@@ -74,14 +73,14 @@ class BatchReport(Struct, kw_only=True):
     retries: int = 0
     n_bytes: int = 0
     request_ids: list[str]
-    stopped_by: ConversionsError | None = None
+    stopped_by: Exception | None = None
 
 
 def send_apart(batch: Batch, *, send: Send, budget: Budget) -> BatchReport:
     """A result for every event of the batch; sends as few requests as its refusals allow.
 
-    Never raises for what the API says: an error that stops the run is in the report, with the events it
-    hit as unconfirmed or undelivered.
+    Never raises: an error of ``send`` is in the report, with the events it hit as unconfirmed or
+    undelivered.
     """
     return _Isolation(send, budget).run(batch)
 
@@ -113,7 +112,11 @@ class _Isolation:
             answer = self._send(part)
         except (RequestError, ConfigurationError) as error:
             self._count(part, attempts=error.attempts, request_id=error.request_id)
-            self._stop(part, error)
+            self._stop(part, error, is_unconfirmed=error.is_unconfirmed)
+            return
+        except Exception as error:  # a fault of ours: it may have sent before it broke
+            self._count(part, attempts=1, request_id=None)
+            self._stop(part, error, is_unconfirmed=True)
             return
         self._count(part, attempts=answer.attempts, request_id=answer.request_id)
         if is_named and answer.verdict is Verdict.ACCEPTED:
@@ -131,7 +134,7 @@ class _Isolation:
             case Verdict.PAYLOAD:
                 self._take_apart(part, answer.guilty)
             case _:
-                self._stop(part, _misplaced(answer))
+                self._stop(part, _misplaced(answer), is_unconfirmed=True)
 
     def _settle_partial(self, part: Batch, answer: Answer) -> None:
         for place, encoded in enumerate(part.events):
@@ -157,14 +160,14 @@ class _Isolation:
         first, second = part.halves()
         self._todo += [(second, False), (first, False)]
 
-    def _stop(self, part: Batch, error: RequestError | ConfigurationError) -> None:
+    def _stop(self, part: Batch, error: Exception, *, is_unconfirmed: bool) -> None:
         self._report.stopped_by = error
         self._settle(
             part.events,
-            Outcome.UNCONFIRMED if error.is_unconfirmed else Outcome.UNDELIVERED,
-            reason="answer_lost" if error.is_unconfirmed else "not_taken",
-            code=error.code,
-            request_id=error.request_id,
+            Outcome.UNCONFIRMED if is_unconfirmed else Outcome.UNDELIVERED,
+            reason="answer_lost" if is_unconfirmed else "not_taken",
+            code=getattr(error, "code", None),
+            request_id=getattr(error, "request_id", None),
         )
 
     def _reject(self, encoded: Encoded, answer: Answer, *, message: str) -> None:

@@ -1,0 +1,161 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""A destination with a ledger, whose moods are data: the engine's tests need no HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from airflow_provider_tiktok.conversions.answers import Answer, Verdict
+from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
+from airflow_provider_tiktok.conversions.delivery.engine import Options, Source
+from airflow_provider_tiktok.conversions.errors import (
+    AuthorizationError,
+    ProtocolError,
+    TransientError,
+    UnconfirmedError,
+)
+from airflow_provider_tiktok.conversions.events import PreparedEvent, Row, Violation
+
+Mood = Callable[[Batch], Answer | None]
+"""What the API does about one request instead of its work; ``None`` for its work."""
+
+
+class Ledger:
+    """An all-or-nothing API: takes a batch if no event of it is ``bad``, removes repeats by id.
+
+    :param moods: name of a mood for each request in turn, see ``MOODS``; then it works as it should.
+    """
+
+    name = "the test's ledger"
+
+    def __init__(
+        self,
+        *,
+        bad: set[str] | None = None,
+        moods: Sequence[str] = (),
+        max_events: int = 10,
+        max_bytes: int = 10**6,
+        address: str = "one",
+    ) -> None:
+        self.address = address
+        self.limits = Limits(max_events=max_events, max_bytes=max_bytes)
+        self.bad = bad or set()
+        self.deliveries: Counter[str] = Counter()
+        self.requests: list[tuple[str, ...]] = []
+        self._moods = list(moods)
+        self._lock = threading.Lock()
+
+    def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
+        """Events need a time."""
+        if event.event_time is None:
+            missing = Violation(path="event_time", rule="missing", remedy="Map event_time.")
+            return (*event.violations, missing)
+        return event.violations
+
+    def encode(self, event: PreparedEvent) -> Encoded:
+        """The event's id is all that matters here."""
+        return Encoded(body=msgspec.json.encode({"event_id": event.event_id}))
+
+    def record(self, event: PreparedEvent) -> Mapping[str, Any]:
+        """The event as dead letters keep it."""
+        return {"event": event.event, "event_time": event.event_time, "event_id": event.event_id}
+
+    def send(self, batch: Batch) -> Answer:
+        """Take the batch, or be in a mood."""
+        ids = tuple(msgspec.json.decode(encoded.body)["event_id"] for encoded in batch.events)
+        with self._lock:
+            self.requests.append(ids)
+            mood = self._moods.pop(0) if self._moods else "works"
+            if mood in ("works", "lost_after") and not self.bad.intersection(ids):
+                self.deliveries.update(ids)
+        if mood in _ERRORS:
+            raise _ERRORS[mood]()
+        if self.bad.intersection(ids):
+            return Answer(verdict=Verdict.PAYLOAD, code=40002, message="wrong", request_id="refused")
+        return Answer(verdict=Verdict.ACCEPTED, code=0, request_id=f"r{len(self.requests)}")
+
+
+_ERRORS: dict[str, Callable[[], Exception]] = {
+    "busy": lambda: TransientError("busy", code=40100, attempts=3),
+    "lost_before": lambda: UnconfirmedError("lost", attempts=3),
+    "lost_after": lambda: UnconfirmedError("lost", attempts=3),
+    "revoked": lambda: AuthorizationError("revoked", code=40105),
+    "nonsense": lambda: ProtocolError("nonsense", is_unconfirmed=True),
+    "bug": lambda: KeyError("a fault of ours"),
+}
+
+MOODS = ("works", "works", "works", *_ERRORS)
+
+
+class Rows:
+    """An ordered source that counts how far it was read.
+
+    :param rows: the rows; an exception among them is raised when its turn comes.
+    """
+
+    columns: tuple[str, ...] | None = None
+    is_ordered = True
+
+    def __init__(self, rows: Sequence[Row | BaseException], *, fingerprint: str | None = "rows") -> None:
+        self._rows = rows
+        self._fingerprint = fingerprint
+        self.n_read = 0
+
+    def fingerprint(self) -> str | None:
+        """As given."""
+        return self._fingerprint
+
+    def rows(self, start: int = 0) -> Generator[Row, None, None]:
+        """The rows after the first ``start``."""
+        for row in self._rows[start:]:
+            if isinstance(row, BaseException):
+                raise row
+            self.n_read += 1
+            yield row
+
+
+class Store:
+    """A checkpoint store in memory that keeps what was saved, and how often."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, Any] | None = None
+        self.saved: list[int] = []
+
+    def load(self) -> dict[str, Any] | None:
+        """What was saved last, as JSON gives it back."""
+        return None if self.state is None else msgspec.json.decode(msgspec.json.encode(self.state))
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep it."""
+        self.state = state
+        self.saved.append(state["position"])
+
+    def clear(self) -> None:
+        """Forget it."""
+        self.state = None
+
+
+def purchase(event_id: str, **fields: Any) -> dict[str, Any]:
+    """A nested record of one purchase."""
+    return {
+        "event": "Purchase",
+        "event_time": 1767225600,
+        "event_id": event_id,
+        "user": {"email": "jane@example.com"},
+        **fields,
+    }
+
+
+def is_source(source: Source) -> Source:
+    """A check for mypy: the sources of these tests are sources."""
+    return source
+
+
+FAST = Options(max_in_flight=2)

@@ -1,0 +1,361 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The engine accounts for every event, whatever goes wrong, and a retry goes on where it may."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
+from airflow_provider_tiktok.conversions.errors import (
+    AuthorizationError,
+    ConfigurationError,
+    DeliveryError,
+    TransientError,
+)
+from airflow_provider_tiktok.conversions.events import UnreadableRow
+from airflow_provider_tiktok.conversions.identifiers import IdentityRules
+from airflow_provider_tiktok.conversions.mapping import EventMapping
+from tests.conversions.delivery.ledger import FAST, MOODS, Ledger, Rows, Store, purchase
+
+
+def run(rows: list[Any], ledger: Ledger, *, source: Rows | None = None, **arguments: Any) -> Delivery:
+    """A run over these rows with the defaults of the tests."""
+    arguments = {"mapping": EventMapping(), "identity": IdentityRules(), "options": FAST, **arguments}
+    return deliver(source or Rows(rows), destination=ledger, **arguments)
+
+
+def counts(delivery: Delivery) -> dict[str, int]:
+    """The five outcomes that are not zero."""
+    names = ("accepted", "rejected", "skipped", "unconfirmed", "undelivered")
+    return {name: value for name in names if (value := getattr(delivery.receipt, name))}
+
+
+def test_every_good_event_is_accepted_once() -> None:
+    """A plain run: all accepted, full batches, nothing stopped, complete."""
+    ledger = Ledger()
+    delivery = run([purchase(f"o-{n}") for n in range(25)], ledger)
+    assert counts(delivery) == {"accepted": 25}
+    assert ledger.deliveries == Counter(f"o-{n}" for n in range(25))
+    assert sorted(len(ids) for ids in ledger.requests) == [5, 10, 10]
+    assert delivery.receipt.is_complete
+    assert delivery.stopped_by is None
+
+
+def test_an_empty_source_is_a_run_of_zeros() -> None:
+    """No rows, no requests, no error."""
+    ledger = Ledger()
+    delivery = run([], ledger)
+    assert counts(delivery) == {}
+    assert ledger.requests == []
+    delivery.receipt.check_threshold(0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(["good", "bad", "invalid", "unreadable", "repeat", "no_consent"]), max_size=45),
+    st.lists(st.sampled_from(MOODS), max_size=12),
+    st.integers(1, 4),
+    st.integers(0, 30),
+    st.booleans(),
+)
+def test_counts_conserve_whatever_faults_are_mixed(
+    kinds: list[str], moods: list[str], max_in_flight: int, budget: int, is_cut: bool
+) -> None:
+    """Read = accepted + rejected + skipped + unconfirmed + undelivered, and the ledger agrees."""
+    rows: list[Any] = [_row(kind, n) for n, kind in enumerate(kinds)]
+    ledger = Ledger(bad={f"o-{n}" for n, kind in enumerate(kinds) if kind == "bad"}, moods=moods)
+    source = Rows([*rows, RuntimeError("the database went away")] if is_cut else rows)
+    options = Options(max_in_flight=max_in_flight, isolation_budget=budget, require_consent=True)
+    delivery = run(rows, ledger, source=source, options=options)
+
+    receipt = delivery.receipt
+    assert receipt.read == receipt.rows <= source.n_read
+    assert sum(counts(delivery).values()) == receipt.read
+    assert all(delivered == 1 for delivered in ledger.deliveries.values())
+    assert receipt.accepted <= len(ledger.deliveries) <= receipt.accepted + receipt.unconfirmed
+    assert receipt.requests >= len(ledger.requests)
+    if delivery.stopped_by is None or isinstance(delivery.stopped_by, RuntimeError):
+        assert receipt.read == len(kinds)
+    if delivery.stopped_by is None:
+        assert receipt.unconfirmed == 0
+
+
+def _row(kind: str, n: int) -> Any:
+    match kind:
+        case "invalid":
+            return purchase(f"o-{n}", consent=True, event_time=None)
+        case "unreadable":
+            return UnreadableRow(rule="not_json", remedy="Mend the line.")
+        case "repeat":
+            return purchase("o-again", consent=True)
+        case "no_consent":
+            return purchase(f"o-{n}")
+    return purchase(f"o-{n}", consent=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 60),
+    st.sets(st.integers(0, 59)),
+    st.lists(st.sampled_from(MOODS), max_size=10),
+    st.integers(1, 3),
+)
+def test_retries_end_with_every_event_settled(
+    n_events: int, bad: set[int], moods: list[str], max_in_flight: int
+) -> None:
+    """Retried until it runs through, a run settles every event, and its receipt covers all tries."""
+    bad_ids = {f"o-{n}" for n in bad if n < n_events}
+    ledger = Ledger(bad=bad_ids, moods=moods)
+    store = Store()
+    rows = [purchase(f"o-{n}") for n in range(n_events)]
+    for _ in range(len(moods) + 1):
+        options = Options(max_in_flight=max_in_flight, isolation_budget=None)
+        delivery = run(rows, ledger, checkpoints=store, options=options)
+        if delivery.stopped_by is None:
+            break
+    assert delivery.stopped_by is None
+    assert delivery.receipt.accepted == n_events - len(bad_ids)
+    assert delivery.receipt.rejected == len(bad_ids)
+    assert delivery.receipt.read == n_events
+    assert set(ledger.deliveries) == {f"o-{n}" for n in range(n_events)} - bad_ids
+    assert store.state is None
+
+
+def test_a_retry_sends_again_no_more_than_was_in_flight() -> None:
+    """The checkpoint has moved past every batch that was answered in order."""
+    ledger = Ledger(moods=["works"] * 5 + ["busy"])
+    store = Store()
+    rows = [purchase(f"o-{n}") for n in range(100)]
+    first = run(rows, ledger, checkpoints=store, options=Options(max_in_flight=1))
+    assert isinstance(first.stopped_by, TransientError)
+    assert store.saved == [10, 20, 30, 40, 50]
+
+    second = run(rows, ledger, checkpoints=store, options=Options(max_in_flight=1))
+    assert second.receipt.resumed_from == 50
+    assert counts(second) == {"accepted": 100}
+    assert set(ledger.deliveries.values()) == {1}
+
+
+def test_a_changed_input_starts_over() -> None:
+    """A checkpoint of other rows, or of another mapping, is not gone on from."""
+    store = Store()
+    rows = [purchase(f"o-{n}") for n in range(30)]
+    for change in (
+        {"source": Rows(rows, fingerprint="other")},
+        {"mapping": EventMapping(timezone="Europe/Paris")},
+        {"identity": IdentityRules(lower_external_id=True)},
+        {"ledger": Ledger(address="two")},
+    ):
+        run(rows, Ledger(moods=["works", "revoked"]), checkpoints=store, options=Options(max_in_flight=1))
+        again = run(rows, **{"ledger": Ledger(), "checkpoints": store, **change})
+        assert again.receipt.resumed_from == 0
+        assert counts(again) == {"accepted": 30}
+
+
+def test_a_source_without_order_is_not_resumed() -> None:
+    """Where a position says nothing, nothing is saved: a retry sends all again with the same ids."""
+    source = Rows([purchase("o-1")])
+    source.is_ordered = False
+    store = Store()
+    run([], Ledger(), source=source, checkpoints=store)
+    assert store.saved == []
+
+
+def test_rejected_events_do_not_hold_the_checkpoint_but_undelivered_ones_do() -> None:
+    """What a retry would not change is done; from the first event that it would, it reads again."""
+    store = Store()
+    rows = [purchase(f"o-{n}") for n in range(40)]
+    ledger = Ledger(bad={"o-12"})
+    delivery = run(rows, ledger, checkpoints=store, options=Options(max_in_flight=1, isolation_budget=2))
+    assert counts(delivery)["undelivered"] > 0
+    assert store.state is not None
+    assert store.state["position"] == 12
+    with pytest.raises(DeliveryError, match="undelivered"):
+        delivery.receipt.check_threshold(100)
+
+    again = run(rows, ledger, checkpoints=store)
+    assert again.receipt.resumed_from == 12
+    assert counts(again) == {"accepted": 39, "rejected": 1}
+
+
+def test_letters_are_on_disk_before_the_checkpoint_moves(tmp_path: Path) -> None:
+    """A crash after any save finds the dead letters of all rows before the position."""
+    path = tmp_path / "letters.jsonl"
+    seen: list[tuple[int, list[int]]] = []
+
+    class Watching(Store):
+        def save(self, state: dict[str, Any]) -> None:
+            super().save(state)
+            rows = (
+                [json.loads(line)["row"] for line in path.read_text().splitlines()] if path.exists() else []
+            )
+            seen.append((state["position"], rows))
+
+    rows = [purchase(f"o-{n}", event_time=None if n % 7 == 3 else 1767225600) for n in range(60)]
+    run(rows, Ledger(), checkpoints=Watching(), dead_letters=DeadLetters(path, run="r"))
+    assert seen
+    for position, letters in seen:
+        assert letters == [n + 1 for n in range(position) if n % 7 == 3]
+
+
+def test_an_unreadable_row_is_rejected_and_kept(tmp_path: Path) -> None:
+    """A row that could not be read is in the counts and in the dead letters, with its number."""
+    path = tmp_path / "letters.jsonl"
+    rows = [purchase("o-1"), UnreadableRow(rule="not_json", remedy="Mend the line."), purchase("o-3")]
+    delivery = run(rows, Ledger(), dead_letters=DeadLetters(path, run="r"))
+    assert counts(delivery) == {"accepted": 2, "rejected": 1}
+    (letter,) = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (letter["row"], letter["violations"][0]["rule"]) == (2, "not_json")
+
+
+def test_without_consent_nothing_is_sent_or_stored(tmp_path: Path) -> None:
+    """Events without consent are skipped and counted; a consent that cannot be read is a fault."""
+    path = tmp_path / "letters.jsonl"
+    rows = [
+        purchase("o-1", consent=True),
+        purchase("o-2", consent=False),
+        purchase("o-3"),
+        purchase("o-4", consent="perhaps"),
+    ]
+    ledger = Ledger()
+    delivery = run(
+        rows, ledger, options=Options(require_consent=True), dead_letters=DeadLetters(path, run="r")
+    )
+    assert counts(delivery) == {"accepted": 1, "skipped": 2, "rejected": 1}
+    assert set(ledger.deliveries) == {"o-1"}
+    (letter,) = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (letter["row"], letter["event"]) == (4, None)
+
+
+def test_repeats_are_sent_once_within_the_window() -> None:
+    """The same event and id come twice: the second is skipped; beyond the window it is sent again."""
+    rows = [purchase("o-1"), purchase("o-2"), purchase("o-1"), purchase("o-3"), purchase("o-1")]
+    near = run(rows, Ledger())
+    assert (counts(near), near.receipt.reasons) == ({"accepted": 3, "skipped": 2}, {"repeat": 2})
+    far = run(rows, Ledger(), options=Options(repeats_window=1))
+    assert counts(far) == {"accepted": 5}
+
+
+def test_two_events_with_one_id_but_different_names_are_not_repeats() -> None:
+    """TikTok tells events apart by name and id."""
+    rows = [purchase("o-1"), purchase("o-1", event="AddToCart")]
+    assert counts(run(rows, Ledger())) == {"accepted": 2}
+
+
+def test_an_event_larger_than_a_request_is_rejected_alone() -> None:
+    """It is said so, and the others are sent."""
+    rows = [purchase("o-1"), purchase("o-" + "x" * 500), purchase("o-3")]
+    delivery = run(rows, Ledger(max_bytes=300))
+    assert counts(delivery) == {"accepted": 2, "rejected": 1}
+    assert [finding.rule for finding in delivery.receipt.violations] == [": too_large"]
+
+
+def test_validation_only_sends_nothing() -> None:
+    """The whole road up to the wire: counts and coverage, and no request."""
+    ledger = Ledger()
+    rows = [purchase("o-1"), purchase("o-2", event_time=None)]
+    delivery = run(rows, ledger, options=Options(validate_only=True))
+    assert counts(delivery) == {"skipped": 1, "rejected": 1}
+    assert delivery.receipt.reasons == {"validate_only": 1, "invalid": 1}
+    assert delivery.receipt.match_keys == {"email": 1}
+    assert ledger.requests == []
+
+
+def test_a_refused_token_stops_the_run() -> None:
+    """Nothing is sent after the refusal but what was in flight; the rest of the source is not read."""
+    source = Rows([purchase(f"o-{n}") for n in range(10_000)])
+    ledger = Ledger(moods=["works", "revoked"])
+    delivery = run([], ledger, source=source)
+    assert isinstance(delivery.stopped_by, AuthorizationError)
+    assert len(ledger.requests) <= 2 + FAST.max_in_flight
+    assert source.n_read < 1000 + 100
+    assert not delivery.receipt.is_complete
+
+
+def test_stopping_ends_in_order() -> None:
+    """A run told to stop sends nothing more and accounts for what it has read."""
+    stop = threading.Event()
+    ledger = Ledger()
+
+    def rows() -> Any:
+        for n in range(1000):
+            if n == 55:
+                stop.set()
+            yield purchase(f"o-{n}")
+
+    source = Rows([])
+    source.rows = lambda start=0: rows()  # type: ignore[method-assign]
+    source.columns = ("event", "event_time", "event_id", "user")
+    delivery = run([], ledger, source=source, stop=stop)
+    assert isinstance(delivery.stopped_by, TransientError)
+    assert delivery.receipt.read == 56
+    assert delivery.receipt.accepted == len(ledger.deliveries)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeoutError("execution_timeout"), ValueError("bug")])
+def test_any_interruption_leaves_a_receipt(error: BaseException) -> None:
+    """Ctrl-C, a time-out or a fault of the source: the receipt tells how far it came."""
+    source = Rows([*(purchase(f"o-{n}") for n in range(1050)), error])
+    delivery = run([], Ledger(), source=source)
+    assert delivery.stopped_by is error
+    assert delivery.receipt.read == 1050
+    assert sum(counts(delivery).values()) == 1050
+
+
+def test_memory_is_bounded_also_when_nothing_is_sent() -> None:
+    """A source of nothing but bad rows settles as it goes; one waiting event does not hold them all."""
+    rows = [purchase("o-first"), *(purchase(f"o-{n}", event_time=None) for n in range(5000))]
+    store = Store()
+    delivery = run(rows, Ledger(), checkpoints=store)
+    assert counts(delivery) == {"accepted": 1, "rejected": 5000}
+    assert len(store.saved) >= 4
+
+
+def test_letters_that_cannot_be_written_stop_the_run(tmp_path: Path) -> None:
+    """A result that cannot be stored is not settled: the checkpoint stays, the run ends, counts conserve."""
+
+    class Full(DeadLetters):
+        def write(self, results: Any, *, record: Any) -> None:
+            raise ConfigurationError("dead_letter_path: the disk is full")
+
+    store = Store()
+    rows = [purchase(f"o-{n}") for n in range(50)]
+    delivery = run(rows, Ledger(), checkpoints=store, dead_letters=Full(tmp_path / "letters", run="r"))
+    assert isinstance(delivery.stopped_by, ConfigurationError)
+    assert store.saved == []
+    assert sum(counts(delivery).values()) == delivery.receipt.read
+
+
+def test_a_mistyped_column_is_found_before_anything_is_sent() -> None:
+    """Declared columns are checked at the first row, undeclared ones over the first thousand."""
+    ledger = Ledger()
+    mapping = EventMapping({"event_time": "ordred_at"}, defaults={"event": "Purchase"})
+    declared = Rows([{"ordered_at": 1767225600}])
+    declared.columns = ("ordered_at",)
+    for source in (declared, Rows([{"ordered_at": 1767225600}])):
+        delivery = run([], ledger, source=source, mapping=mapping)
+        assert isinstance(delivery.stopped_by, ConfigurationError)
+        assert "ordered_at" in str(delivery.stopped_by)
+    assert ledger.requests == []
+
+
+def test_the_threshold_decides_whether_rejected_events_fail_the_run() -> None:
+    """More than max_rejected rejected events raise, and the error carries the receipt."""
+    rows = [purchase("o-1"), purchase("o-2", event_time=None), purchase("o-3", event_time=None)]
+    receipt = run(rows, Ledger()).receipt
+    receipt.check_threshold(2)
+    with pytest.raises(DeliveryError, match="2 of 3 events were rejected") as caught:
+        receipt.check_threshold(1)
+    assert caught.value.receipt == receipt.as_dict()
+    json.dumps(caught.value.receipt)
