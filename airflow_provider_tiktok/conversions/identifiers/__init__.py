@@ -1,0 +1,45 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Identifiers: from raw personal data to match keys that may be sent.
+
+The last room that sees raw personal data. One table, ``FIELDS``, says for every identifier how it is
+normalised and in which form it leaves: as a digest, plain, or untouched. The room knows no column name,
+no API field and no limit of an API.
+
+Rules that hold for every field but the untouched ones:
+
+* White space around a value goes, and a byte order mark, which the pixel's trimming in JavaScript takes too.
+* Text is brought to Unicode NFC first, so that both spellings of "é" (one character, or "e" and an
+  accent) give one digest.
+* A value that is empty or blank is absent. It is never hashed: every such person would get the digest of
+  nothing, and all would look like one.
+* A value that cannot be used is left out and told as a :class:`Drop`; a value that breaks the run's
+  declaration (hashed or raw) is a :class:`Violation`, which keeps the event back. Neither tells the value.
+* A value of 64 hex digits counts as a digest and is not hashed a second time.
+
+The values under "SHA-256" are the lower-case hex digest of the normalised text in UTF-8.
+
+Source: TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11. Where the page is silent the rule is
+the narrowest one: ``external_id`` keeps its case, as in TikTok's own server-side tag template.
+"""
+
+from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id
+from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules, Policy
+from airflow_provider_tiktok.conversions.identifiers.preparation import prepare
+from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REASONS, FAULTS
+from airflow_provider_tiktok.conversions.identifiers.table import DIGEST_OF_NOTHING, FIELDS, Field, Form
+
+__all__ = [
+    "COUNTRY_CODES",
+    "DIGEST_OF_NOTHING",
+    "DROP_REASONS",
+    "FAULTS",
+    "FIELDS",
+    "Field",
+    "Form",
+    "IdentityRules",
+    "Policy",
+    "derive_event_id",
+    "prepare",
+]

@@ -1,0 +1,149 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""From an event with raw identifiers to one with match keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.events import (
+    ConversionEvent,
+    Drop,
+    PreparedEvent,
+    PreparedUser,
+    Violation,
+)
+from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id
+from airflow_provider_tiktok.conversions.identifiers.options import IdentityRules
+from airflow_provider_tiktok.conversions.identifiers.reasons import FAULTS
+from airflow_provider_tiktok.conversions.identifiers.table import DIGEST_OF_NOTHING, FIELDS, Field, Form
+from airflow_provider_tiktok.conversions.identifiers.text import clean, is_digest
+
+# What an event's own `is_hashed` makes of the run's policy.
+_STRICTER: Final[Mapping[str, str]] = MappingProxyType({"auto": "hashed", "raw": "contradiction"})
+
+# (form, policy, whether the value is a digest) → what is wrong with that. What is not here is right.
+_WRONG: Final[Mapping[tuple[Form, str, bool], str]] = MappingProxyType(
+    {
+        (Form.DIGEST, "raw", True): "already_hashed",
+        (Form.DIGEST, "hashed", False): "not_hashed",
+        (Form.DIGEST, "contradiction", True): "already_hashed",
+        (Form.DIGEST, "contradiction", False): "already_hashed",
+        (Form.EITHER, "raw", True): "already_hashed",
+        (Form.EITHER, "contradiction", True): "already_hashed",
+        (Form.PLAIN, "auto", True): "hashed_but_must_be_plain",
+        (Form.PLAIN, "raw", True): "hashed_but_must_be_plain",
+        (Form.PLAIN, "hashed", True): "hashed_but_must_be_plain",
+        (Form.PLAIN, "contradiction", True): "hashed_but_must_be_plain",
+    }
+)
+
+
+def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
+    """The event with match keys in place of raw identifiers, and with an ``event_id``.
+
+    Bad data raises nothing: what had to be left out is in ``dropped``, what keeps the event back in
+    ``violations``, behind those it came with. ``is_hashed=True`` on an event has the effect of the policy
+    ``hashed`` for it; under the policy ``raw`` that is a contradiction, and every digest field a fault.
+
+    An event without an ``event_id`` gets one from its content, unless something is wrong with it.
+    """
+    user, findings = _prepare_user(event, rules=rules)
+    faults = tuple(Violation(path, rule, FAULTS[rule]) for path, rule in findings if rule in FAULTS)
+    prepared = PreparedEvent(
+        row=event.row,
+        rows=event.rows,
+        event=event.event,
+        event_time=event.event_time,
+        event_id=event.event_id,
+        user=user,
+        properties=event.properties,
+        page=event.page,
+        app=event.app,
+        ad=event.ad,
+        lead=event.lead,
+        limited_data_use=event.limited_data_use,
+        violations=event.violations + faults,
+        dropped=tuple(Drop(path, rule) for path, rule in findings if rule not in FAULTS),
+    )
+    if prepared.event_id is not None or prepared.violations:
+        return prepared
+    return replace(prepared, event_id=derive_event_id(prepared))
+
+
+def _prepare_user(
+    event: ConversionEvent, *, rules: IdentityRules
+) -> tuple[PreparedUser, list[tuple[str, str]]]:
+    """The match keys, and (path, rule) of everything that was left out."""
+    policy = _STRICTER.get(rules.policy, rules.policy) if event.is_hashed else rules.policy
+    kept: dict[str, Any] = {}
+    findings: list[tuple[str, str]] = []
+    for field in FIELDS:
+        given = getattr(event.user, field.name)
+        if not given:
+            continue
+        is_list = isinstance(given, tuple)
+        texts = given if is_list else (given,)
+        values, broken = _sendable_values(texts, field=field, rules=rules, policy=policy)
+        findings += [(f"user.{field.name}", rule) for rule in broken]
+        if values:
+            kept[field.name] = values if is_list else values[0]
+    return PreparedUser(**kept), findings
+
+
+def _sendable_values(
+    given: tuple[str, ...], *, field: Field, rules: IdentityRules, policy: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """The values in the form they are sent in, each once and in order, and the rules the others broke."""
+    values: dict[str, None] = {}
+    broken: list[str] = []
+    for text in given:
+        try:
+            values[_sendable(text, field=field, rules=rules, policy=policy)] = None
+        except EventError as error:
+            broken.append(error.rule)
+    values.pop("", None)
+    return tuple(values), broken
+
+
+def _sendable(text: str, *, field: Field, rules: IdentityRules, policy: str) -> str:
+    """The value in the form it is sent in; empty for blank text.
+
+    :raises EventError: the value cannot be used; ``rule`` says why.
+    """
+    if field.form is Form.UNTOUCHED:
+        return field.normalise(text, rules)
+    text = clean(text)
+    if not text:
+        return ""
+    came_hashed = is_digest(text)
+    wrong = _WRONG.get((field.form, policy, came_hashed))
+    if wrong is not None:
+        raise EventError(wrong)
+    if came_hashed:
+        return _not_of_nothing(text.lower())
+    normalised = _normalised(text, field=field, rules=rules)
+    return sha256(normalised.encode()).hexdigest() if field.form is Form.DIGEST else normalised
+
+
+def _normalised(text: str, *, field: Field, rules: IdentityRules) -> str:
+    """What the field's rule leaves of the text: never blank, never a placeholder."""
+    if "{{" in text and "}}" in text:
+        raise EventError("unresolved_template")
+    normalised = field.normalise(text, rules)
+    if not normalised:
+        raise EventError("nothing_left")
+    return normalised
+
+
+def _not_of_nothing(digest: str) -> str:
+    if digest == DIGEST_OF_NOTHING:
+        raise EventError("hash_of_nothing")
+    return digest

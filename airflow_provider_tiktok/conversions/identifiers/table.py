@@ -1,0 +1,160 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The identity table: every identifier, the form it leaves in, and its rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.events import Digest
+from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules
+from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone
+from airflow_provider_tiktok.conversions.identifiers.text import (
+    is_digest,
+    letters_of,
+    lower,
+    refuse_other_digest,
+    require_unicode,
+    without_blanks_and_dashes,
+)
+
+DIGEST_OF_NOTHING: Final = Digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+"""SHA-256 of the empty text: what hashing an empty column gives."""
+
+_UUID: Final = re.compile("-?".join(f"([0-9a-fA-F]{{{n}}})" for n in (8, 4, 4, 4, 12)))
+
+
+class Form(StrEnum):
+    """In which form an identifier leaves this room."""
+
+    DIGEST = "SHA-256"
+    PLAIN = "plain"
+    EITHER = "plain, or SHA-256 where it came so"
+    UNTOUCHED = "untouched"
+
+
+class Field(NamedTuple):
+    """One line of the identity table.
+
+    :param normalise: text without white space around it → text to hash or send; ``EventError`` with a
+        drop reason where the text is of no use, empty where nothing is left of it.
+    """
+
+    name: str
+    form: Form
+    normalise: Callable[[str, IdentityRules], str]
+
+
+def normalise_email(text: str, _rules: IdentityRules) -> str:
+    """Lower-cased; no folding of dots or plus signs, since TikTok does none."""
+    lowered = lower(text)
+    local, at, domain = lowered.partition("@")
+    if not (local and at and domain) or "@" in domain or " " in lowered or not lowered.isprintable():
+        raise EventError("not_an_email")
+    return lowered
+
+
+def normalise_external_id(text: str, rules: IdentityRules) -> str:
+    """The text in its own case, or lower-cased where the run asks for it.
+
+    It must equal what the pixel sends, and TikTok's own tag templates keep the case.
+    """
+    return lower(text) if rules.lower_external_id else text
+
+
+def normalise_name(text: str, _rules: IdentityRules) -> str:
+    """Lower-cased letters, accents and digits of any script; no spaces, punctuation or symbols."""
+    return refuse_other_digest(letters_of(text), rule="other_digest")
+
+
+def normalise_zip_code(text: str, _rules: IdentityRules) -> str:
+    """Lower-cased, without spaces, dashes and invisible characters."""
+    return refuse_other_digest(without_blanks_and_dashes(text), rule="other_digest")
+
+
+def normalise_place(text: str, _rules: IdentityRules) -> str:
+    """Lower-cased letters, accents and digits of any script; no spaces, punctuation or symbols."""
+    return refuse_other_digest(letters_of(text), rule="hashed_but_must_be_plain")
+
+
+def normalise_country(text: str, _rules: IdentityRules) -> str:
+    """ISO 3166 alpha-2 in lower case; names of countries are not translated."""
+    lowered = text.lower()
+    if lowered not in COUNTRY_CODES:
+        raise EventError("not_a_country_code")
+    return lowered
+
+
+def normalise_idfa(text: str, _rules: IdentityRules) -> str:
+    """A UUID in upper case, as Apple writes it."""
+    return _advertising_id(text).upper()
+
+
+def normalise_gaid(text: str, _rules: IdentityRules) -> str:
+    """A UUID in lower case, as Google writes it."""
+    return _advertising_id(text).lower()
+
+
+def normalise_idfv(text: str, rules: IdentityRules) -> str:
+    """The text to the last blank, if it is an id at all."""
+    return _not_all_zero(never_hashed(text, rules))
+
+
+def never_hashed(text: str, rules: IdentityRules) -> str:
+    """The text to the last blank, if it is none of the digests that TikTok cannot use here."""
+    if is_digest(text.strip()):
+        raise EventError("hashed_but_must_be_plain")
+    return untouched(text, rules)
+
+
+def untouched(text: str, _rules: IdentityRules) -> str:
+    """The text to the last blank; empty where there is nothing but blanks."""
+    if not text.isascii():
+        require_unicode(text)
+    return "" if text.isspace() else text
+
+
+def _advertising_id(text: str) -> str:
+    """A UUID with its dashes, which some databases leave out."""
+    parts = _UUID.fullmatch(_not_all_zero(text))
+    if parts is None:
+        raise EventError("not_an_advertising_id")
+    return "-".join(parts.groups())
+
+
+def _not_all_zero(device_id: str) -> str:
+    """Refuses the id of a device whose owner does not want to be tracked."""
+    if device_id and not device_id.strip("0-"):
+        raise EventError("all_zero")
+    return device_id
+
+
+FIELDS: Final = (
+    Field("email", Form.DIGEST, normalise_email),
+    Field("phone", Form.DIGEST, normalise_phone),
+    Field("external_id", Form.DIGEST, normalise_external_id),
+    Field("first_name", Form.DIGEST, normalise_name),
+    Field("last_name", Form.DIGEST, normalise_name),
+    Field("zip_code", Form.DIGEST, normalise_zip_code),
+    Field("city", Form.PLAIN, normalise_place),
+    Field("state", Form.PLAIN, normalise_place),
+    Field("country", Form.PLAIN, normalise_country),
+    Field("ttclid", Form.UNTOUCHED, never_hashed),
+    Field("ttp", Form.UNTOUCHED, never_hashed),
+    Field("ip", Form.UNTOUCHED, never_hashed),
+    Field("user_agent", Form.UNTOUCHED, never_hashed),
+    Field("locale", Form.UNTOUCHED, never_hashed),
+    Field("idfa", Form.EITHER, normalise_idfa),
+    Field("gaid", Form.EITHER, normalise_gaid),
+    Field("idfv", Form.UNTOUCHED, normalise_idfv),
+    Field("att_status", Form.UNTOUCHED, never_hashed),
+    Field("lead_id", Form.UNTOUCHED, never_hashed),
+    Field("envelope", Form.UNTOUCHED, untouched),
+    Field("session_id", Form.UNTOUCHED, untouched),
+)
+"""The identity table: every identifier, the form it leaves in, and its rule."""

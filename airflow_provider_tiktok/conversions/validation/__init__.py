@@ -1,0 +1,30 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Validation: what TikTok would refuse in an event, found before it is sent, all of it at once.
+
+One bad event makes TikTok refuse the whole request it is in, so it is cheaper to find it here. Where
+TikTok's pages ask for something but do not say what happens without it, the finding is a warning
+(``is_fatal`` false): the event is sent and the finding counted. The room knows limits and the time
+window; it knows neither columns nor the wire, and it changes nothing.
+
+Sources: TikTok, Events API 2.0, "Report events" (v1.3); TikTok Business Help Center on offline events and
+on standard events; TikTok's business SDK 1.1.3, ``PixelProperties``; all read 2026-11.
+"""
+
+from airflow_provider_tiktok.conversions.validation.applicability import GROUP_SOURCES, USER_KEY_SOURCES
+from airflow_provider_tiktok.conversions.validation.checks import CURRENCIES, check
+from airflow_provider_tiktok.conversions.validation.event_source_ids import check_event_source_id
+from airflow_provider_tiktok.conversions.validation.options import SECONDS_PER_DAY, ValidationRules
+from airflow_provider_tiktok.conversions.validation.rules import RULES
+
+__all__ = [
+    "CURRENCIES",
+    "GROUP_SOURCES",
+    "RULES",
+    "SECONDS_PER_DAY",
+    "USER_KEY_SOURCES",
+    "ValidationRules",
+    "check",
+    "check_event_source_id",
+]

@@ -1,0 +1,63 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Which fields TikTok documents for which event source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, get_args
+
+from msgspec.structs import fields
+
+from airflow_provider_tiktok.conversions.events import EventSource, PreparedUser
+
+USER_KEY_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "external_id": frozenset({"web", "crm", "offline"}),
+        "ttclid": frozenset({"web"}),
+        "ttp": frozenset({"web"}),
+        "ip": frozenset({"web", "app"}),
+        "user_agent": frozenset({"web", "app"}),
+        "locale": frozenset({"web", "app"}),
+        "idfa": frozenset({"app"}),
+        "gaid": frozenset({"app"}),
+        "idfv": frozenset({"app"}),
+        "att_status": frozenset({"app"}),
+        "lead_id": frozenset({"offline"}),
+    }
+)
+"""Match key → event sources that TikTok documents it for; a key that is not here is for all.
+
+``external_id`` is documented for web and crm, and other senders use it for offline too.
+"""
+
+GROUP_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "page": frozenset({"web"}),
+        "app": frozenset({"app"}),
+        "ad": frozenset({"app"}),
+        "lead": frozenset({"crm"}),
+    }
+)
+"""Group of fields → event sources that take it."""
+
+LIMITED_DATA_USE_SOURCES: Final = frozenset({"web", "app"})
+
+# Neither is TikTok's: LiveRamp's envelope and what its requests are grouped by.
+_NOT_TIKTOKS: Final = frozenset({"envelope", "session_id"})
+USER_KEYS: Final = tuple(one.name for one in fields(PreparedUser) if one.name not in _NOT_TIKTOKS)
+INAPPLICABLE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    source: tuple(name for name, sources in USER_KEY_SOURCES.items() if source not in sources)
+    for source in get_args(EventSource)
+}
+
+# Names, places, language and tracking status help a match and make none.
+_PERSONAL_KEYS: Final = frozenset(
+    {"email", "phone", "external_id", "ttclid", "ttp", "ip", "idfa", "gaid", "idfv", "lead_id"}
+)
+MATCH_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    source: tuple(sorted(_PERSONAL_KEYS.difference(inapplicable)))
+    for source, inapplicable in INAPPLICABLE_KEYS.items()
+}
