@@ -1,0 +1,211 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The retry loop around one request, for every API.
+
+The room knows no API: a ``classify`` function of the caller says what a reply means, a ``transport``
+sends, ``wait`` sleeps.
+"""
+
+from __future__ import annotations
+
+import logging
+import random as random_module
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, structs
+
+from airflow_provider_tiktok.conversions.answers import Answer, Verdict
+from airflow_provider_tiktok.conversions.errors import (
+    AuthorizationError,
+    ConfigurationError,
+    ConversionsError,
+    ProtocolError,
+    TransientError,
+    UnconfirmedError,
+)
+from airflow_provider_tiktok.conversions.http.messages import (
+    AnswerLost,
+    HttpReply,
+    HttpRequest,
+    NotSent,
+    Transport,
+    TransportError,
+    Wait,
+    wait_unstopped,
+)
+from airflow_provider_tiktok.conversions.http.retry import Random, RetryPolicy, delay_s
+
+_log = logging.getLogger(__name__)
+
+_SETTLED = frozenset({Verdict.ACCEPTED, Verdict.PARTIAL, Verdict.PAYLOAD})
+_TRY_AGAIN = frozenset({Verdict.RETRY, Verdict.RETRY_SLOWLY})
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """A settled request: what the answer means, and the reply it was read from."""
+
+    answer: Answer
+    reply: HttpReply
+
+
+def ask(
+    request: HttpRequest,
+    *,
+    transport: Transport,
+    classify: Callable[[HttpReply], Answer],
+    policy: RetryPolicy | None = None,
+    wait: Wait = wait_unstopped,
+    random: Random = random_module.random,
+) -> Answer:
+    """The settled answer of ``exchange``, for callers that need nothing else of the reply."""
+    return exchange(
+        request, transport=transport, classify=classify, policy=policy, wait=wait, random=random
+    ).answer
+
+
+def exchange(
+    request: HttpRequest,
+    *,
+    transport: Transport,
+    classify: Callable[[HttpReply], Answer],
+    policy: RetryPolicy | None = None,
+    wait: Wait = wait_unstopped,
+    random: Random = random_module.random,
+) -> Exchange:
+    """A request that was settled, after the retries it was worth; every attempt sends the same bytes.
+
+    :param classify: what a reply means. Its texts must be fit for logs (``describe``).
+    :param wait: waits between attempts. When it says stop, the retries count as spent.
+    :returns: an answer whose verdict is ``ACCEPTED``, ``PARTIAL`` or ``PAYLOAD``, with the number of
+        attempts and whether an earlier one may have been taken.
+    :raises TransientError: retries spent, and no attempt can have been taken: try later. A ``GET`` takes
+        nothing, so its lost answers end here too.
+    :raises UnconfirmedError: retries spent, and an attempt may have been taken: send again, same ids.
+    :raises AuthorizationError: the API refuses the credentials.
+    :raises ConfigurationError: the request itself is wrong.
+    :raises ProtocolError: an answer that is not understood: a code that no table has, at once; a body
+        that cannot be read, after a few tries.
+    """
+    trail = _Trail(request, policy or RetryPolicy())
+    while True:
+        attempt = _try_once(request, transport=transport, classify=classify)
+        trail.add(attempt.answer)
+        if attempt.answer.verdict in _SETTLED and attempt.reply is not None:
+            return Exchange(answer=trail.settled(attempt.answer), reply=attempt.reply)
+        pause = trail.next_wait_s(attempt.answer, random=random)
+        if pause is None or wait(pause):
+            raise trail.error(attempt.answer) from attempt.fault
+
+
+class _Attempt(Struct, frozen=True, kw_only=True):
+    """What one attempt gave: a reply that was classified, or a fault put into the same words."""
+
+    answer: Answer
+    reply: HttpReply | None = None
+    fault: TransportError | None = None
+
+
+def _try_once(
+    request: HttpRequest, *, transport: Transport, classify: Callable[[HttpReply], Answer]
+) -> _Attempt:
+    try:
+        reply = transport(request)
+    except NotSent as fault:
+        return _Attempt(answer=Answer(verdict=Verdict.RETRY, message=f"not sent ({fault})"), fault=fault)
+    except AnswerLost as fault:
+        answer = Answer(verdict=Verdict.RETRY, message=f"answer lost ({fault})", may_be_taken=True)
+        return _Attempt(answer=answer, fault=fault)
+    return _Attempt(answer=classify(reply), reply=reply)
+
+
+class _Trail:
+    """What is known of one request while it is tried."""
+
+    def __init__(self, request: HttpRequest, policy: RetryPolicy) -> None:
+        self._request = request
+        self._policy = policy
+        self._attempts = 0
+        self._slow = 0
+        self._unreadable = 0
+        self._waited_s = 0.0
+        self._may_be_taken = False
+
+    def add(self, answer: Answer) -> None:
+        """Counts one attempt."""
+        self._attempts += 1
+        self._slow += answer.verdict is Verdict.RETRY_SLOWLY
+        self._unreadable += _is_unreadable(answer)
+        # What only reads leaves nothing behind that a lost answer could hide.
+        self._may_be_taken |= self._request.method != "GET" and _may_be_taken(answer)
+
+    def settled(self, answer: Answer) -> Answer:
+        """The answer, with what the attempts before it add to it."""
+        return structs.replace(answer, attempts=self._attempts, was_lost_before=self._may_be_taken)
+
+    def next_wait_s(self, answer: Answer, *, random: Random) -> float | None:
+        """Seconds before the next attempt; ``None`` where there is none."""
+        if not self._is_worth_another(answer):
+            return None
+        pause = delay_s(self._attempts, answer=answer, policy=self._policy, random=random)
+        if self._waited_s + pause > self._policy.max_total_wait_s:
+            return None
+        self._waited_s += pause
+        _log.warning(
+            "%s: %s, attempt %d, the next in %.1f s",
+            self._request.shown, _said(answer), self._attempts, pause,
+        )  # fmt: skip
+        return pause
+
+    def error(self, answer: Answer) -> ConversionsError:
+        """The error that tells what a run should do about the last answer."""
+        text = f"{self._request.shown}: {_said(answer)}, attempts: {self._attempts}. {answer.hint}".rstrip()
+        if answer.verdict is Verdict.CONFIGURATION:
+            return ConfigurationError(
+                text,
+                code=answer.code,
+                request_id=answer.request_id,
+                attempts=self._attempts,
+                is_unconfirmed=self._may_be_taken,
+            )
+        facts: dict[str, Any] = {
+            "code": answer.code,
+            "request_id": answer.request_id,
+            "http_status": answer.http_status,
+            "attempts": self._attempts,
+            "is_unconfirmed": self._may_be_taken,
+        }
+        if answer.verdict is Verdict.AUTHORIZATION:
+            return AuthorizationError(text, **facts)
+        if answer.verdict not in _TRY_AGAIN:
+            return ProtocolError(text, **facts)
+        if self._may_be_taken:
+            return UnconfirmedError(text, **facts)
+        return TransientError(text, retry_after_s=answer.retry_after_s, **facts)
+
+    def _is_worth_another(self, answer: Answer) -> bool:
+        if self._attempts >= self._policy.max_attempts:
+            return False
+        if _is_unreadable(answer):
+            return self._unreadable < self._policy.max_unreadable
+        if answer.verdict is Verdict.RETRY_SLOWLY:
+            return self._slow <= self._policy.max_slow_waits
+        return answer.verdict is Verdict.RETRY
+
+
+def _is_unreadable(answer: Answer) -> bool:
+    """Whether the reply had no code to go by; one with a code that no table has is worth no retry."""
+    return answer.verdict is Verdict.UNKNOWN and answer.code is None
+
+
+def _may_be_taken(answer: Answer) -> bool:
+    is_gateway_fault = answer.code is None and (answer.http_status or 0) >= 500
+    return answer.may_be_taken or answer.verdict is Verdict.UNKNOWN or is_gateway_fault
+
+
+def _said(answer: Answer) -> str:
+    """What came back, in one line: code, status, request id, words."""
+    facts = (("code", answer.code), ("HTTP", answer.http_status), ("request", answer.request_id))
+    told = ", ".join(f"{name} {fact}" for name, fact in facts if fact is not None)
+    return f"{answer.message or answer.verdict.value} ({told})" if told else answer.message

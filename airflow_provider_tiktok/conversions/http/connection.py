@@ -1,0 +1,248 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Real connections, and the reading of their faults.
+
+No body, header or query is ever logged or put into an error's text.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.http.messages import (
+    AnswerLost,
+    HttpReply,
+    HttpRequest,
+    NotSent,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response, Session
+
+_log = logging.getLogger(__name__)
+
+
+class RequestsTransport:
+    """Sends over HTTP with kept-alive connections; safe to share between threads.
+
+    Every thread that sends borrows a session of its own, since a session is not made for two at once; there
+    are as many as requests were ever in flight together. Certificates are always verified, redirects
+    never followed (they would carry a token to another host), nothing is retried here, cookies and
+    ``.netrc`` are not used.
+
+    :param connect_timeout_s: seconds for a connection, TLS included.
+    :param read_timeout_s: longest silence of the server while it answers.
+    :param max_reply_bytes: a longer reply counts as lost.
+    :param trust_env: whether proxies and certificate bundles named in the environment are used.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout_s: float = 10.0,
+        read_timeout_s: float = 30.0,
+        max_reply_bytes: int = 10_000_000,
+        trust_env: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._timeouts_s = (connect_timeout_s, read_timeout_s)
+        self._max_reply_bytes = max_reply_bytes
+        self._trust_env = trust_env
+        self._clock = clock
+        self._idle: deque[Session] = deque()
+
+    def __call__(self, request: HttpRequest, /) -> HttpReply:
+        """The reply, whatever its status."""
+        started = self._clock()
+        outcome = self._send(request)
+        seconds = self._clock() - started
+        if isinstance(outcome, Exception):
+            _log.debug("%s: %s in %.3f s", request.shown, type(outcome).__name__, seconds)
+            raise outcome
+        _log.debug("%s: HTTP %d in %.3f s", request.shown, outcome.status, seconds)
+        return outcome
+
+    def __repr__(self) -> str:
+        return f"RequestsTransport(timeouts_s={self._timeouts_s})"
+
+    def close(self) -> None:
+        """Closes the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _send(self, request: HttpRequest) -> HttpReply | TransportError | ConfigurationError:
+        """The reply or the fault.
+
+        A fault is returned so that it is raised outside the ``except``: as its context, the library's own
+        error would carry the whole address into every traceback.
+        """
+        from urllib3.exceptions import HTTPError
+
+        try:
+            with self._borrowed_session() as session, _unseen_by_urllib3_logs():
+                return self._ask(session, request)
+        except (AnswerLost, OSError, ValueError, HTTPException, HTTPError) as error:
+            return read_fault(error)
+
+    def _ask(self, session: Session, request: HttpRequest) -> HttpReply:
+        with session.request(
+            request.method,
+            request.url,
+            params=list(request.params),
+            data=request.body,
+            headers=dict(request.headers),
+            timeout=self._timeouts_s,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = _read_body(response, max_bytes=self._max_reply_bytes)
+            return HttpReply(status=response.status_code, headers=dict(response.headers), body=body)
+
+    @contextmanager
+    def _borrowed_session(self) -> Iterator[Session]:
+        try:
+            session = self._idle.pop()
+        except IndexError:
+            session = _open_session(trust_env=self._trust_env)
+        try:
+            yield session
+        finally:
+            self._idle.append(session)
+
+
+def _open_session(*, trust_env: bool) -> Session:
+    from http.cookiejar import DefaultCookiePolicy
+
+    from requests import Session
+    from requests.adapters import HTTPAdapter
+
+    session = Session()
+    session.trust_env = trust_env
+    session.verify = True
+    session.auth = _leave_as_it_is  # any authentication of ours keeps .netrc out
+    session.headers["User-Agent"] = "airflow-provider-tiktok"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=1, max_retries=0))
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_URLLIB3_FILTER)
+    return session
+
+
+def _leave_as_it_is(request: PreparedRequest) -> PreparedRequest:
+    return request
+
+
+def _read_body(response: Response, *, max_bytes: int) -> bytes:
+    body = bytearray()
+    for part in response.iter_content(65_536):
+        body += part
+        if len(body) > max_bytes:
+            raise AnswerLost("reply too long")
+    return bytes(body)
+
+
+_sending = threading.local()
+
+
+class _OwnRequestsUnseen(logging.Filter):
+    """Keeps urllib3's debug lines about our requests out of logs: they hold the whole address."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(_sending, "now", False)
+
+
+_URLLIB3_FILTER = _OwnRequestsUnseen()
+
+
+@contextmanager
+def _unseen_by_urllib3_logs() -> Iterator[None]:
+    _sending.now = True
+    try:
+        yield
+    finally:
+        _sending.now = False
+
+
+# Names OpenSSL gives to faults that only occur before anything was sent.
+_HANDSHAKE_FAULTS = frozenset(
+    {
+        "CERTIFICATE_VERIFY_FAILED",
+        "WRONG_VERSION_NUMBER",
+        "UNSUPPORTED_PROTOCOL",
+        "NO_PROTOCOLS_AVAILABLE",
+        "NO_SHARED_CIPHER",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "TLSV1_UNRECOGNIZED_NAME",
+    }
+)
+
+
+def read_fault(error: Exception) -> TransportError | ConfigurationError:
+    """The fault without its text, which may hold the address, a header or a value.
+
+    requests has one name for a refused connection and for a dropped answer, so the urllib3 error inside
+    decides; one that is not known counts as a lost answer.
+    """
+    from urllib3 import exceptions as urllib3_errors
+
+    if isinstance(error, AnswerLost):
+        return error
+    if _cannot_be_sent(error):
+        return ConfigurationError(
+            f"The request cannot be sent ({type(error).__name__}): its address, a header, the proxy or the "
+            "certificate bundle of the environment is not valid. Look for spaces, line breaks and letters "
+            "outside ASCII in the connection, and at HTTPS_PROXY and REQUESTS_CA_BUNDLE."
+        )
+    inner = _unwrap(error)
+    kind = type(inner).__name__
+    before_sending = (
+        urllib3_errors.NewConnectionError,
+        urllib3_errors.ConnectTimeoutError,
+        urllib3_errors.ProxyError,
+    )
+    if isinstance(inner, before_sending) or _is_handshake_fault(inner):
+        return NotSent(kind)
+    return AnswerLost(kind)
+
+
+def _cannot_be_sent(error: Exception) -> bool:
+    from requests import exceptions as requests_errors
+
+    # A missing certificate bundle is a bare OSError without a number: faults of sockets have one. A header
+    # outside Latin-1 fails in http.client before the first byte leaves.
+    is_bundle_missing = type(error) is OSError and error.errno is None
+    return is_bundle_missing or isinstance(
+        error,
+        (
+            requests_errors.InvalidURL,
+            requests_errors.InvalidHeader,
+            requests_errors.InvalidSchema,
+            requests_errors.MissingSchema,
+            UnicodeEncodeError,
+        ),
+    )
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    """The urllib3 error inside a requests error, or the error itself."""
+    inner = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error
+    reason = getattr(inner, "reason", None)
+    return reason if isinstance(reason, BaseException) else inner
+
+
+def _is_handshake_fault(error: BaseException) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in _HANDSHAKE_FAULTS
