@@ -1,0 +1,463 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""TikTok's return codes: what a run does about each, as one table, and the reading of answers by it.
+
+TikTok reports nearly every failure with HTTP 200 and a ``code`` in the body, so the body is read first,
+whatever the status; the status decides only where the body has no code. A code that is not in the table is
+not understood, and never success.
+
+Sources: TikTok API for Business, "Appendix - Return codes" (v1.3), read 2026-11; constants of TikTok's
+business SDK 1.1.3 (2026-02). What a run does about a code is this library's reading of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from airflow_provider_tiktok.conversions.answers import Answer, Verdict
+from airflow_provider_tiktok.conversions.events import (
+    Ad,
+    App,
+    Content,
+    Lead,
+    Page,
+    PreparedEvent,
+    PreparedUser,
+    Properties,
+)
+from airflow_provider_tiktok.conversions.http import HttpReply, describe, judge_status, read_retry_after
+
+# ------------------------------------------------------------------------------------------ the table
+
+
+class ReturnCode(Struct, frozen=True):
+    """What one code, or a span of codes, means.
+
+    :param first: the code, or the first of the span.
+    :param last: the last of the span; 0 for a single code.
+    :param hint: what a person can do, empty where there is nothing to do.
+    :param may_be_taken: whether the events may have been taken although the code says failure.
+    :param turns_into: the verdict once the code came ``turns_after`` times for one request.
+    """
+
+    first: int
+    verdict: Verdict
+    meaning: str
+    hint: str = ""
+    last: int = 0
+    may_be_taken: bool = False
+    turns_into: Verdict | None = None
+    turns_after: int = 0
+
+    @property
+    def codes(self) -> range:
+        """All codes of this row."""
+        return range(self.first, (self.last or self.first) + 1)
+
+
+_RENEW = "Make a new access token in Events Manager (Settings > Events API) and put it into the connection."
+_ROLE = (
+    "Check that the token belongs to the owner of this event source, and that its account is admin or "
+    "operator of the advertiser."
+)
+_CALL = "Check the host in the connection, and for a newer version of this provider."
+_LATER = "Nothing to repair: TikTok could not answer just now."
+_SLOWER = "Send fewer requests at once, or set a rate limit."
+_OAUTH = "Repeat the authorization of the developer app that made this token."
+
+RETURN_CODES: tuple[ReturnCode, ...] = (
+    ReturnCode(0, Verdict.ACCEPTED, "OK"),
+    ReturnCode(20001, Verdict.PARTIAL, "partly successful"),
+    ReturnCode(40000, Verdict.PAYLOAD, "invalid parameters"),
+    ReturnCode(40001, Verdict.AUTHORIZATION, "no permission", _ROLE),
+    ReturnCode(40002, Verdict.PAYLOAD, "a parameter is wrong; the message says which"),
+    ReturnCode(40003, Verdict.AUTHORIZATION, "forbidden", _ROLE),
+    ReturnCode(40006, Verdict.CONFIGURATION, "version not compatible", _CALL),
+    ReturnCode(
+        40007,
+        Verdict.CONFIGURATION,
+        "the object does not exist",
+        "Check the pixel, event set and advertiser id; they may have been deleted.",
+    ),
+    ReturnCode(40008, Verdict.CONFIGURATION, "not implemented here", _CALL, last=40009),
+    ReturnCode(40010, Verdict.CONFIGURATION, "wrong domain", _CALL),
+    ReturnCode(40011, Verdict.PAYLOAD, "too many ids"),
+    ReturnCode(40013, Verdict.CONFIGURATION, "sandbox account or cluster not valid", _CALL, last=40014),
+    ReturnCode(40016, Verdict.RETRY, "requests too frequent", _SLOWER),
+    # Nothing says whether the request it repeats was taken, so it is not called success.
+    ReturnCode(
+        40050,
+        Verdict.UNKNOWN,
+        "repeated request refused",
+        "Look in Events Manager whether the events arrived, then send the dead letters again if not.",
+    ),
+    ReturnCode(40051, Verdict.CONFIGURATION, "version not valid", _CALL),
+    ReturnCode(40061, Verdict.PAYLOAD, "batch size not valid"),
+    ReturnCode(40062, Verdict.PAYLOAD, "personal data is not hashed"),
+    ReturnCode(
+        40063, Verdict.CONFIGURATION, "partner name not valid", "Leave partner_name out: TikTok registers it."
+    ),
+    # One code for the limits per second and per minute: where seconds do not help, it is the minute's.
+    ReturnCode(
+        40100,
+        Verdict.RETRY,
+        "requests too frequent",
+        _SLOWER,
+        turns_into=Verdict.RETRY_SLOWLY,
+        turns_after=4,
+    ),
+    ReturnCode(40101, Verdict.AUTHORIZATION, "app id, secret and authorization code do not match", _OAUTH),
+    ReturnCode(40102, Verdict.AUTHORIZATION, "access token expired", _RENEW),
+    ReturnCode(40103, Verdict.AUTHORIZATION, "refresh token expired", _OAUTH),
+    ReturnCode(40104, Verdict.AUTHORIZATION, "access token empty", _RENEW),
+    ReturnCode(40105, Verdict.AUTHORIZATION, "access token not valid", _RENEW),
+    ReturnCode(40106, Verdict.AUTHORIZATION, "core user not valid", _ROLE),
+    ReturnCode(40107, Verdict.AUTHORIZATION, "refresh token not valid", _OAUTH),
+    ReturnCode(
+        40108, Verdict.AUTHORIZATION, "grant type, cipher or authorization code wrong", _OAUTH, last=40110
+    ),
+    ReturnCode(
+        40112,
+        Verdict.AUTHORIZATION,
+        "password, app, login, time, signature, method, allow list or identity refused",
+        _ROLE,
+        last=40119,
+    ),
+    ReturnCode(
+        40120,
+        Verdict.AUTHORIZATION,
+        "user, creator, developer or scope without permission",
+        _ROLE,
+        last=40131,
+    ),
+    ReturnCode(
+        40132,
+        Verdict.RETRY_SLOWLY,
+        "too many requests for one value, such as this pixel, or a token that may have leaked",
+        "If it stays, make a new access token and look for other senders that use this one.",
+    ),
+    ReturnCode(40133, Verdict.RETRY, "too many requests of this advertiser", _SLOWER),
+    ReturnCode(40200, Verdict.RETRY, "task failed or not ready", _LATER, last=40201),
+    ReturnCode(40202, Verdict.RETRY, "write conflict", _LATER),
+    ReturnCode(
+        40300,
+        Verdict.CONFIGURATION,
+        "advertiser missing, or in the wrong role",
+        "Check the advertiser id in the connection.",
+        last=40302,
+    ),
+    ReturnCode(40400, Verdict.CONFIGURATION, "no such path", _CALL),
+    # Called a fault of the service by some and of the payload by others: tried again once, then taken apart.
+    ReturnCode(
+        40700,
+        Verdict.RETRY,
+        "internal validation error",
+        turns_into=Verdict.PAYLOAD,
+        turns_after=2,
+    ),
+    ReturnCode(
+        41000, Verdict.CONFIGURATION, "blocked for this country", "Send from an address TikTok serves."
+    ),
+    ReturnCode(41001, Verdict.CONFIGURATION, "interface or fields no longer offered", _CALL, last=41002),
+    ReturnCode(50000, Verdict.RETRY, "system error", _LATER, may_be_taken=True),
+    ReturnCode(50002, Verdict.RETRY, "processing error or timeout", _LATER, may_be_taken=True),
+    ReturnCode(51000, Verdict.RETRY, "internal service error", _LATER, last=51099, may_be_taken=True),
+    ReturnCode(51305, Verdict.RETRY, "internal service error", _LATER, may_be_taken=True),
+    ReturnCode(52000, Verdict.RETRY, "storage error", _LATER, last=52204, may_be_taken=True),
+    ReturnCode(53102, Verdict.RETRY, "serialisation error", _LATER, last=53103, may_be_taken=True),
+    ReturnCode(60001, Verdict.RETRY_SLOWLY, "maintenance", _LATER),
+    ReturnCode(61000, Verdict.RETRY, "too many requests of this line of business", _SLOWER),
+    ReturnCode(70001, Verdict.AUTHORIZATION, "kind of authorization not valid", _OAUTH),
+)
+
+_BY_CODE: Mapping[int, ReturnCode] = {code: row for row in RETURN_CODES for code in row.codes}
+
+_ACTIONS: Mapping[Verdict, str] = {
+    Verdict.ACCEPTED: "counts the events as accepted",
+    Verdict.PARTIAL: "rejects the named events, accepts the others",
+    Verdict.RETRY: "tries again after seconds",
+    Verdict.RETRY_SLOWLY: "tries again after minutes",
+    Verdict.AUTHORIZATION: "stops: the token is refused",
+    Verdict.PAYLOAD: "takes the batch apart, rejects the guilty events, sends the others",
+    Verdict.CONFIGURATION: "stops: a setting is wrong",
+    Verdict.UNKNOWN: "stops; the events are unconfirmed",
+}
+
+
+def find(code: int) -> ReturnCode | None:
+    """The row of a code; ``None`` for a code that the table does not have."""
+    return _BY_CODE.get(code)
+
+
+def as_markdown() -> str:
+    """The table for people, as Markdown."""
+    head = "| code | meaning | what a run does | what you can do |\n|--|--|--|--|"
+    return "\n".join((head, *(_markdown_row(row) for row in RETURN_CODES))) + "\n"
+
+
+def _markdown_row(row: ReturnCode) -> str:
+    codes = f"{row.first}-{row.last}" if row.last else f"{row.first}"
+    action = _ACTIONS[row.verdict]
+    if row.turns_into is not None:
+        action += f"; after {row.turns_after} times {_ACTIONS[row.turns_into]}"
+    return f"| {codes} | {row.meaning} | {action} | {row.hint} |"
+
+
+# ------------------------------------------------------------------------- faults of the request itself
+
+# 40000 and 40002 stand for a wrong event and for a wrong request alike; only the field path in the message
+# tells them apart. Taking a request fault for an event fault would refuse every event, one by one.
+_REQUEST_FIELDS: Mapping[str, str] = {
+    "access-token": _RENEW,
+    "access_token": _RENEW,
+    "advertiser": "Check the advertiser id in the connection.",
+    "advertiser_id": "Check the advertiser id in the connection.",
+    "event_source": "Use web, app, offline or crm; app needs TikTok's permission.",
+    "event_source_id": (
+        "Give the pixel code for web, the event set id for offline and crm, the TikTok app id for app."
+    ),
+    "partner_name": "Leave partner_name out: TikTok registers it.",
+    "pixel_code": "Check the pixel code.",
+    "test_event_code": "Take a new code from Events Manager > Test events, or leave it out.",
+}
+_REQUEST_PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"no permission to operate\b", re.IGNORECASE), _ROLE),
+    (re.compile(r"(?:invalid|unknown) pixel code\b", re.IGNORECASE), "Check the pixel code."),
+)
+_MISSING_FIELDS = re.compile(r"missing required field\(s\):?\s*(?P<paths>[\w\s,.\[\]-]+)", re.IGNORECASE)
+_NAMED_FIELD = re.compile(
+    r"(?:invalid\s+(?:value\s+for\s+)?)?(?P<paths>[a-z_][\w.\[\]-]*)(?=[\s:]|$)", re.IGNORECASE
+)
+
+
+def find_request_fault(message: str) -> str | None:
+    """A person's remedy where TikTok's words name a field of the request, not of an event; else ``None``.
+
+    Only the field path at the head of the message counts: behind it the message may repeat a value, and no
+    event's content may stop a run.
+    """
+    for phrase, hint in _REQUEST_PHRASES:
+        if phrase.match(message):
+            return hint
+    named = _MISSING_FIELDS.match(message) or _NAMED_FIELD.match(message)
+    if named is None:
+        return None
+    paths = (path.strip().rstrip(".").lower() for path in named["paths"].split(","))
+    return next((_REQUEST_FIELDS[path] for path in paths if path in _REQUEST_FIELDS), None)
+
+
+# ------------------------------------------------------------------------------- the event that is named
+
+# How an index is written in answers of "Report events" is not documented; "Batch.<i>" is what the endpoints
+# before it wrote, counting from 0.
+_INDEX = re.compile(
+    r"\b(?:data\[(?P<bracket>[0-9]{1,6})\]|(?:data|batch)\.(?P<dot>[0-9]{1,6})(?!\w)"
+    r"|index[ :=]{1,2}(?P<word>[0-9]{1,6})\b)",
+    re.IGNORECASE,
+)
+_QUOTED_PART = re.compile(r"\"[^\"]*\"?|'[^']*'?")
+
+
+def find_guilty(message: str, *, n_events: int | None) -> int | None:
+    """Place in the batch, from 0, of the event that TikTok's words name; ``None`` where they name none.
+
+    A hint, no proof: whether TikTok counts from 0 is not documented. Only the head of the message counts, up
+    to the first colon, without quoted parts.
+
+    :param n_events: events in the request; a place beyond is none.
+    """
+    head = re.split(r":(?=\s|$)", _QUOTED_PART.sub("", message), maxsplit=1)[0]
+    found = _INDEX.search(head)
+    if found is None:
+        return None
+    place = int(found["bracket"] or found["dot"] or found["word"])
+    return place if n_events is None or place < n_events else None
+
+
+# ------------------------------------------------------------------------------------- partial answers
+
+
+def read_failed_events(data: Any, *, n_events: int | None, base: int | None) -> Mapping[int, str]:
+    """Place in the batch, from 0, to TikTok's words; empty where it cannot be told which events failed.
+
+    Whether ``order_in_batch`` counts from 0 or 1 is not documented. An index of 0 proves the one, an index
+    that equals the number of events the other; without proof nothing is assumed, since it would reject
+    events that were taken and accept events that were not.
+
+    :param base: what ``order_in_batch`` counts from, where it is known.
+    """
+    indexes = _read_indexes(data)
+    if not indexes or n_events is None:
+        return {}
+    if base is None:
+        base = _find_base(indexes, n_events=n_events)
+    if base is None or not all(base <= index < base + n_events for index in indexes):
+        return {}
+    return {index - base: words for index, words in indexes.items()}
+
+
+def _read_indexes(data: Any) -> Mapping[int, str]:
+    """``order_in_batch`` to words; empty where an entry cannot be read: the others prove nothing then."""
+    entries = data.get("failed_events") if isinstance(data, dict) else None
+    indexes: dict[int, str] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        index = entry.get("order_in_batch") if isinstance(entry, dict) else None
+        if type(index) is not int:
+            return {}
+        indexes.setdefault(index, _shown(entry.get("error")))
+    return indexes
+
+
+def _find_base(indexes: Iterable[int], *, n_events: int) -> int | None:
+    proofs = {base for base, index in ((0, 0), (1, n_events)) if index in indexes}
+    return proofs.pop() if len(proofs) == 1 else None
+
+
+def _names_failures(data: Any) -> bool:
+    """Whether an answer names failed events, whatever its code says."""
+    return isinstance(data, dict) and (bool(data.get("failed_events")) or data.get("partial_failure") is True)
+
+
+# ------------------------------------------------------------------------------------------ one answer
+
+
+def _field_names() -> frozenset[str]:
+    types = (PreparedEvent, PreparedUser, Content, Page, App, Ad, Lead)
+    ours = {name for each in types for name in each.__struct_fields__}
+    return frozenset({*ours, *Properties.__annotations__, *_REQUEST_FIELDS, "data"})
+
+
+_FIELD_NAMES = _field_names()
+
+
+class _Reading(Struct, frozen=True):
+    """A reply with a code, and what is known of its request."""
+
+    reply: HttpReply
+    body: Mapping[str, Any]
+    n_events: int | None
+    order_base: int | None
+
+
+def classify(reply: HttpReply, *, n_events: int | None = None, order_base: int | None = None) -> Answer:
+    """What a reply of TikTok means.
+
+    :param n_events: events in the request, ``None`` for requests without events.
+    :param order_base: what ``order_in_batch`` of a partial answer counts from; ``None``: not known.
+    """
+    body = read_body(reply)
+    request_id = _read_request_id(body, reply)
+    code = body.get("code")
+    if type(code) is not int:
+        return _judge_without_code(reply, request_id=request_id)
+    row = find(code)
+    answer = Answer(
+        verdict=Verdict.UNKNOWN if row is None else row.verdict,
+        code=code,
+        message=_shown(body.get("message")),
+        hint="The code is not known to this version; nothing is assumed of it." if row is None else row.hint,
+        request_id=request_id,
+        http_status=reply.status,
+        may_be_taken=row is not None and row.may_be_taken,
+    )
+    refine = _REFINEMENTS.get(answer.verdict)
+    return answer if refine is None else refine(answer, _Reading(reply, body, n_events, order_base))
+
+
+def read_body(reply: HttpReply) -> dict[str, Any]:
+    """The reply's JSON object; empty where it holds none."""
+    try:
+        body = msgspec.json.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _judge_without_code(reply: HttpReply, *, request_id: str | None) -> Answer:
+    """By the status alone; a 2xx without a code is no success, since TikTok reports failures with 200."""
+    if 200 <= reply.status < 300:
+        return Answer(
+            verdict=Verdict.UNKNOWN,
+            message="an answer without a code",
+            hint="Check whether the host in the connection, or a proxy before it, is TikTok's API.",
+            request_id=request_id,
+            http_status=reply.status,
+        )
+    return structs.replace(judge_status(reply.status, reply.headers), request_id=request_id)
+
+
+def _refine_accepted(answer: Answer, reading: _Reading) -> Answer:
+    if not _names_failures(reading.body.get("data")):
+        return answer
+    return _refine_partial(structs.replace(answer, verdict=Verdict.PARTIAL), reading)
+
+
+def _refine_partial(answer: Answer, reading: _Reading) -> Answer:
+    failed = read_failed_events(reading.body.get("data"), n_events=reading.n_events, base=reading.order_base)
+    return structs.replace(answer, failed=failed)
+
+
+def _refine_payload(answer: Answer, reading: _Reading) -> Answer:
+    words = reading.body.get("message")
+    message = words if isinstance(words, str) else ""
+    hint = find_request_fault(message)
+    if hint is not None:
+        return structs.replace(answer, verdict=Verdict.CONFIGURATION, hint=hint)
+    return structs.replace(answer, guilty=find_guilty(message, n_events=reading.n_events))
+
+
+def _refine_wait(answer: Answer, reading: _Reading) -> Answer:
+    return structs.replace(answer, retry_after_s=read_retry_after(reading.reply.headers))
+
+
+_REFINEMENTS: Mapping[Verdict, Callable[[Answer, _Reading], Answer]] = {
+    Verdict.ACCEPTED: _refine_accepted,
+    Verdict.PARTIAL: _refine_partial,
+    Verdict.PAYLOAD: _refine_payload,
+    Verdict.RETRY: _refine_wait,
+    Verdict.RETRY_SLOWLY: _refine_wait,
+}
+
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+def _read_request_id(body: Mapping[str, Any], reply: HttpReply) -> str | None:
+    """TikTok's id of the request, if it looks like one: it goes into logs and receipts."""
+    ids = (str(id_) for id_ in (body.get("request_id"), reply.header("X-Tt-Logid")) if id_ is not None)
+    return next((id_ for id_ in ids if _REQUEST_ID.fullmatch(id_)), None)
+
+
+def _shown(words: Any) -> str:
+    return describe(words, known=_FIELD_NAMES) if isinstance(words, str) else ""
+
+
+class Classifier:
+    """Reads the answers to one request, one after the other: some codes mean more when they repeat.
+
+    :param n_events: as for ``classify``.
+    :param order_base: as for ``classify``.
+    """
+
+    def __init__(self, *, n_events: int | None = None, order_base: int | None = None) -> None:
+        self._n_events = n_events
+        self._order_base = order_base
+        self._seen: Counter[int] = Counter()
+
+    def __call__(self, reply: HttpReply) -> Answer:
+        """What the reply means after those before it."""
+        answer = classify(reply, n_events=self._n_events, order_base=self._order_base)
+        row = None if answer.code is None else find(answer.code)
+        if row is None or row.turns_into is None:
+            return answer
+        self._seen[row.first] += 1
+        if self._seen[row.first] < row.turns_after:
+            return answer
+        return structs.replace(answer, verdict=row.turns_into)
