@@ -1,0 +1,121 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Drafts: what is known of an event while its rows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.events import Content, Violation
+from airflow_provider_tiktok.conversions.mapping.event_paths import (
+    CONTENTS,
+    FIELDS,
+    MILEAGE,
+    OBJECTS,
+    PARTS,
+    Field,
+)
+from airflow_provider_tiktok.conversions.values import single_errors
+
+_SECTIONS = ("event", *OBJECTS, *PARTS)
+_NAMED_TWICE = "Keep one: two keys of this record give this field different values."
+_CUSTOM_EVENT = "CustomEvent"
+_NO_CUSTOM_NAME = "Name the custom event in customEventName."
+
+Record = Mapping[str, Any]
+"""One readable row: column name to value."""
+
+Constant = tuple[Field, Any]
+"""A field and the typed value that it has by default."""
+
+
+class Draft:
+    """One event in the making.
+
+    :ivar record: the row that it was begun with, ``None`` where that cannot be read.
+    :ivar values: section → field name → typed value.
+    :ivar faulty: fields with a value that was refused, so that no default covers for it.
+    """
+
+    __slots__ = ("faulty", "record", "row", "rows", "values", "violations")
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+        self.rows = 1
+        self.record: Record | None = None
+        self.values: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
+        self.violations: list[Violation] = []
+        self.faulty: set[Field] = set()
+
+    def refuse(self, path: str, error: Exception) -> None:
+        """Takes down every fault behind an error."""
+        errors = single_errors(error, path=path)
+        self.violations += [Violation(one.path, one.rule, one.remedy) for one in errors]
+
+    def refuse_field(self, field: Field, error: Exception) -> None:
+        """Takes down every fault behind an error that a field's value met."""
+        self.faulty.add(field)
+        self.refuse(_first_item(field.path), error)
+
+    def take(self, field: Field, raw: object) -> None:
+        """Adds one value of a record."""
+        try:
+            value = field.convert(raw)
+        except Exception as error:
+            self.refuse_field(field, error)
+        else:
+            if value is not None:
+                self.put(field, value)
+
+    def put(self, field: Field, value: object) -> None:
+        """Adds one typed value; a second one that differs is refused, once however often it comes.
+
+        A field may go by two names, but which of two values is meant nobody can say.
+        """
+        if self.values[field.section].setdefault(field.name, value) == value:
+            return
+        path = _first_item(field.path)
+        if not any(one.path == path and one.rule == "named_twice" for one in self.violations):
+            self.refuse_field(field, EventError("named_twice", remedy=_NAMED_TWICE))
+
+    def drop_faulty(self) -> None:
+        """Leaves out the fields at fault, of which one of two values would depend on their order."""
+        for field in self.faulty:
+            self.values[field.section].pop(field.name, None)
+
+    def settle_event_name(self) -> None:
+        """Puts the name of a flat record in its place; it may say ``CustomEvent`` and name it elsewhere."""
+        own = self.values["event"]
+        name, custom_name = own.pop("event_name", None), own.pop("custom_event_name", None)
+        if name == _CUSTOM_EVENT:
+            name = custom_name
+            if name is None:
+                self.refuse_field(FIELDS["event"], EventError("missing", remedy=_NO_CUSTOM_NAME))
+        if name is not None:
+            self.put(FIELDS["event"], name)
+
+    def settle_parts(self, *, item_defaults: Sequence[Constant]) -> None:
+        """Makes one item, and one mileage, of the parts that stood in columns of their own.
+
+        An item of which a part was refused is kept, so that items and rows go on having the same numbers.
+        """
+        item, mileage = self.values["item"], self.values["mileage"]
+        if item or any(field.section == "item" for field in self.faulty):
+            self.fill(item_defaults)
+            self.put(FIELDS[CONTENTS], (Content(**item),))
+        if mileage:
+            self.put(FIELDS[MILEAGE], mileage)
+
+    def fill(self, constants: Sequence[Constant]) -> None:
+        """Gives absent fields their default values; a value that was refused is not absent."""
+        for field, value in constants:
+            if not self.faulty or field not in self.faulty:
+                self.values[field.section].setdefault(field.name, value)
+
+
+def _first_item(path: str) -> str:
+    """The path with its item counted: parts in columns of their own make a row's first and only item."""
+    return path.replace("[]", "[0]")

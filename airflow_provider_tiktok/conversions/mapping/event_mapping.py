@@ -1,0 +1,318 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The rules of a run, checked and compiled once, and the events that they make of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
+from functools import partial
+from hashlib import sha256
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from msgspec.structs import replace
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
+from airflow_provider_tiktok.conversions.events import ConversionEvent, Row
+from airflow_provider_tiktok.conversions.mapping.columns import (
+    Columns,
+    KeyColumns,
+    column_names,
+    has_column,
+    may_have_column,
+    missing_column,
+)
+from airflow_provider_tiktok.conversions.mapping.derived import add_ttclid, add_value, event_id_of
+from airflow_provider_tiktok.conversions.mapping.drafts import Constant, Draft
+from airflow_provider_tiktok.conversions.mapping.event_paths import (
+    CONTENTS,
+    FIELDS,
+    MILEAGE,
+    STRUCTS,
+    VALUE,
+    Field,
+    meant_path,
+    open_field_at,
+)
+from airflow_provider_tiktok.conversions.mapping.grouping import Grouping
+from airflow_provider_tiktok.conversions.mapping.reading import (
+    MappedReader,
+    Reader,
+    RecordReader,
+    read_row,
+)
+from airflow_provider_tiktok.conversions.values import (
+    closest_name,
+    shown_name,
+    single_errors,
+    to_event_time,
+)
+
+
+class EventMapping:
+    """Rows of one source as events, by rules that are checked and compiled once.
+
+    Without ``mapping`` a record is read by the names of its keys: event paths (``user.email``), objects in
+    the API's own nesting (``{"user": {"email": …}}``), and flat names in camel or snake case (``email``,
+    ``ipAddress``, ``event_time``; flat names of an item, such as ``contentId`` and ``quantity``, make one
+    item). A key that is none of these is a violation, since it is more often a misspelt field than one to
+    be left out. Nothing is filled in that is not in ``defaults``.
+
+    With ``mapping``, columns that it does not name are ignored.
+
+    :param mapping: event path → the column that holds it. With several columns, ``user.email``,
+        ``user.phone``, ``user.external_id`` and lists such as ``properties.content_ids`` take the values
+        of all; any other path takes the first that has one. ``properties.<any name>`` is allowed;
+        ``properties.contents[].price`` and its like make one item of a row. A column name with points also
+        finds its way into nested objects.
+    :param defaults: event path → constant, for events whose rows have no value there; never in place of a
+        value that was refused.
+    :param group_by: columns whose values, as text, tell which consecutive rows are one event. **The source
+        must be ordered by them**: the same key later on is another event. The items of all rows become
+        ``properties.contents``; lists are collected; of other fields the first row with a value wins,
+        except that one row without consent, or with limited data use, speaks for all. Unless it is
+        mapped, ``properties.value`` becomes the sum of price times quantity, an absent quantity counting
+        as 1. A row without a key is an event of its own, with a violation. An unreadable row may belong to
+        the rows before it as well as to those after it, so neither event can be sent.
+    :param event_id_from: columns from whose values ``event_id`` is made (see ``event_id_of``), for events
+        that bring none; of a group its first readable row is asked.
+    :param timezone: where times that carry no zone were read off the clock: a name such as
+        ``Europe/Berlin``, or a ``tzinfo``.
+    :param ttclid_from_url: whether an absent ``user.ttclid`` is looked up in the query of ``page.url``.
+    :param max_group_rows: rows that one event may have; a larger group is refused without being collected.
+    :raises ConfigurationError: for any argument that cannot be right, before the first row is read.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping[str, Columns] | None = None,
+        *,
+        defaults: Mapping[str, Any] | None = None,
+        group_by: Columns | None = None,
+        event_id_from: Columns | None = None,
+        timezone: str | tzinfo | None = None,
+        ttclid_from_url: bool = True,
+        max_group_rows: int = 10_000,
+    ) -> None:
+        zone = _zone(timezone)
+        event_time = replace(FIELDS["event_time"], convert=partial(to_event_time, zone=zone))
+        fields = {**FIELDS, "event_time": event_time}
+        self._mapped = _compile_mapping(mapping, fields=fields)
+        constants = _compile_defaults(defaults, fields=fields)
+        self._group_by = KeyColumns(group_by, argument="group_by", path="", rule="missing_group_key")
+        self._id_columns = KeyColumns(
+            event_id_from, argument="event_id_from", path="event_id", rule="missing"
+        )
+        self._defaults = [one for one in constants if one[0].section != "item"]
+        self._paths = {field.path for field, _ in self._mapped}
+        self._ttclid_from_url = ttclid_from_url
+        self._max_group_rows = max_group_rows
+        self._check_conflicts({*self._paths, *(field.path for field, _ in constants)})
+
+        item_defaults = [one for one in constants if one[0].section == "item"]
+        self._records = RecordReader(
+            fields,
+            item_defaults=item_defaults,
+            ignored=(*self._group_by.names, *self._id_columns.names),
+        )
+        mapped = MappedReader(self._mapped, item_defaults=item_defaults)
+        self._reader: Reader = mapped if self._mapped else self._records
+        self._text = (
+            f"EventMapping({sorted((field.path, names) for field, names in self._mapped)}, "
+            f"defaults={_digest(constants)}, group_by={self._group_by.names}, "
+            f"event_id_from={self._id_columns.names}, timezone={zone}, "
+            f"ttclid_from_url={ttclid_from_url}, max_group_rows={max_group_rows})"
+        )
+
+    def __repr__(self) -> str:
+        """The rules, in the same words in every process; of constants, which may be personal, a digest."""
+        return self._text
+
+    def _check_conflicts(self, paths: Collection[str]) -> None:
+        for whole, part in ((CONTENTS, "[]."), (MILEAGE, ".")):
+            if whole in paths and any(path.startswith(whole + part) for path in paths):
+                raise ConfigurationError(f"mapping: give {whole!r} as a whole or in parts, not both.")
+        if self._id_columns.names and "event_id" in paths:
+            raise ConfigurationError("event_id_from: event_id is mapped already; give one of the two.")
+        if self._max_group_rows < 1:
+            raise ConfigurationError("max_group_rows: give at least 1.")
+
+    # ------------------------------------------------------------------------------ before a run
+
+    def check_columns(self, columns: Collection[str]) -> None:
+        """Passes if the source has the columns that the rules ask for and, without ``mapping``, no others.
+
+        :param columns: all columns of a source that declares them.
+        :raises ConfigurationError: naming the argument, the column, and the closest column there is.
+        """
+        problems = [
+            missing_column(argument, column, columns)
+            for argument, column in self._asked_columns()
+            if not may_have_column(columns, column)
+        ]
+        if not self._mapped:
+            problems += [self._unread_column(one) for one in columns if not self._records.knows(one)]
+        if problems:
+            raise ConfigurationError(" ".join(problems))
+
+    def check_first_rows(self, rows: Sequence[Row]) -> None:
+        """Passes if each column that the rules ask for is in at least one of these rows.
+
+        :param rows: the first rows, up to 1,000, of a source that declares no columns. Unreadable ones say
+            nothing; without a readable one there is nothing to check.
+        :raises ConfigurationError: naming the argument, the column, and the closest column there is.
+        """
+        records = [row for row in rows if isinstance(row, Mapping)]
+        columns = sorted({key for record in records for key in record}, key=str)
+        problems = [
+            missing_column(argument, column, columns)
+            for argument, column in self._asked_columns()
+            if not any(has_column(record, column) for record in records)
+        ]
+        if records and problems:
+            raise ConfigurationError(" ".join(problems))
+
+    def _asked_columns(self) -> Iterator[tuple[str, str]]:
+        """Every column that must exist, after the argument that asks for it."""
+        for field, columns in self._mapped:
+            yield from ((f"mapping[{field.path!r}]", column) for column in columns)
+        for key in (self._group_by, self._id_columns):
+            yield from ((key.argument, column) for column in key.names)
+
+    def _unread_column(self, column: str) -> str:
+        meant = closest_name(column, tuple(self._records.keys))
+        hint = f", or name it {meant!r} if that is what it is" if meant else ""
+        return f"mapping: column {shown_name(column)!r} is no event field; give a mapping{hint}."
+
+    # ---------------------------------------------------------------------------------- the run
+
+    def events(self, rows: Iterable[Row], *, first_row: int = 1) -> Iterator[ConversionEvent]:
+        """One event for each row, or for each run of rows with the same key, in the rows' order.
+
+        No row raises and none is left out: the ``rows`` of all events add up to the rows that were read.
+
+        :param rows: taken one by one, never ahead of the event that is being made.
+        :param first_row: the number of the first of these rows.
+        """
+        drafts = self._grouped if self._group_by.names else self._single
+        return map(self._finish, drafts(rows, first_row))
+
+    def _single(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
+        for draft in self._read(rows, first_row):
+            self._identify(draft)
+            yield draft
+
+    def _grouped(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
+        grouping = Grouping(self._group_by, identify=self._identify, max_rows=self._max_group_rows)
+        for draft in grouping.join(self._read(rows, first_row)):
+            if VALUE not in self._paths and not any(_bears_on_value(field) for field in draft.faulty):
+                add_value(draft)
+            yield draft
+
+    def _read(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
+        for number, row in enumerate(rows, first_row):
+            yield read_row(row, number=number, reader=self._reader)
+
+    def _identify(self, draft: Draft) -> None:
+        """Makes the event's id from the row's columns, if it brings none."""
+        own = draft.values["event"]
+        if not self._id_columns.names or draft.record is None or "event_id" in own:
+            return
+        if FIELDS["event_id"] not in draft.faulty:
+            texts = self._id_columns.read(draft.record, draft)
+            if texts is not None:
+                own["event_id"] = event_id_of(texts)
+
+    def _finish(self, draft: Draft) -> ConversionEvent:
+        values = draft.values
+        if self._ttclid_from_url and values["page"]:
+            add_ttclid(draft)
+        draft.fill(self._defaults)
+        groups: dict[str, Any] = {
+            section: kind(**values[section]) for section, kind in STRUCTS.items() if values[section]
+        }
+        return ConversionEvent(
+            row=draft.row,
+            rows=draft.rows,
+            properties=values["properties"],
+            violations=tuple(draft.violations),
+            **values["event"],
+            **groups,
+        )
+
+
+def _bears_on_value(field: Field) -> bool:
+    return field.section == "item" or field.path in (CONTENTS, VALUE)
+
+
+# ------------------------------------------------------------------------------------- arguments
+
+
+def _compile_mapping(
+    mapping: Mapping[str, Columns] | None, *, fields: Mapping[str, Field]
+) -> list[tuple[Field, tuple[str, ...]]]:
+    compiled = []
+    for path, columns in _pairs(mapping, argument="mapping"):
+        names = column_names(columns, argument=f"mapping[{path!r}]")
+        if not names:
+            raise ConfigurationError(f"mapping[{path!r}]: name at least one column.")
+        compiled.append((_field_at(path, fields=fields, argument="mapping"), names))
+    return compiled
+
+
+def _compile_defaults(defaults: Mapping[str, Any] | None, *, fields: Mapping[str, Field]) -> list[Constant]:
+    compiled = []
+    for path, constant in _pairs(defaults, argument="defaults"):
+        if path == "event_id":
+            raise ConfigurationError("defaults: one event_id for all would make every event a repeat.")
+        field = _field_at(path, fields=fields, argument="defaults")
+        compiled.append((field, _constant(field, constant)))
+    return compiled
+
+
+def _pairs(given: object, *, argument: str) -> Iterable[tuple[str, Any]]:
+    if given is None:
+        return ()
+    if isinstance(given, Mapping) and all(isinstance(path, str) for path in given):
+        return given.items()
+    raise ConfigurationError(f"{argument}: give a mapping whose keys are event paths.")
+
+
+def _field_at(path: str, *, fields: Mapping[str, Field], argument: str) -> Field:
+    field = fields.get(path) or open_field_at(path)
+    if field is None:
+        raise ConfigurationError(f"{argument}: {path!r} is not an event path{meant_path(path)}")
+    return field
+
+
+def _constant(field: Field, constant: object) -> Any:
+    """The typed value of a default; the error of one that will not do does not show it."""
+    try:
+        value = field.convert(constant)
+        problems = [] if value is not None else [EventError("missing", remedy="Give a value.")]
+    except Exception as error:
+        value, problems = None, single_errors(error, path="")
+    if problems:
+        told = " ".join(f"{one.path} {one.rule}: {one.remedy}".strip() for one in problems)
+        raise ConfigurationError(f"defaults[{field.path!r}]: {told}")
+    return value
+
+
+def _zone(timezone: str | tzinfo | None) -> tzinfo | None:
+    if timezone is None or isinstance(timezone, tzinfo):
+        return timezone
+    try:
+        return ZoneInfo(timezone)
+    except (KeyError, ValueError, TypeError, OSError):
+        pass  # an unknown name, no name at all, or the name of a folder of zones
+    meant = closest_name(str(timezone), tuple(sorted(available_timezones())))
+    hint = f"; did you mean {meant!r}?" if meant else ""
+    raise ConfigurationError(f"timezone: {timezone!r} is not a known time zone{hint}")
+
+
+def _digest(constants: Sequence[Constant]) -> str:
+    """What tells these constants from others without showing them."""
+    told = sorted((field.path, repr(value)) for field, value in constants)
+    return sha256(repr(told).encode()).hexdigest()[:16]

@@ -1,0 +1,73 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Values: one raw value of a driver, a file or a caller becomes one typed value of an event.
+
+The room knows the types that the annotations of ``events`` name, and no column names. A *converter* takes
+any object and gives the typed value, ``None`` where there is no value, or an ``EventError`` that names a
+rule of the table ``REMEDIES`` and never the value. Compound values (lists, items, objects) report all their
+faults at once in one ``EventErrors``.
+
+What counts as absent, everywhere: ``None``, blank text, an empty list or object, pandas' ``NA`` and
+``NaT``, numpy's ``masked``. A float NaN is absent where text is wanted, because that is how pandas writes
+missing text; where a number, a time or a yes/no is wanted it is refused, because it is as often the result
+of a computation that failed. Zero and ``False`` are values.
+
+Scalars of numpy and pandas are recognised by what they offer, so neither library is imported.
+"""
+
+from airflow_provider_tiktok.conversions.values.annotations import (
+    converter_of,
+    converters_of,
+    to_contents,
+)
+from airflow_provider_tiktok.conversions.values.compounds import (
+    as_object,
+    to_numbers,
+    to_open_value,
+    to_texts,
+)
+from airflow_provider_tiktok.conversions.values.refusals import (
+    REMEDIES,
+    EventErrors,
+    closest_name,
+    refusal,
+    shown_name,
+    single_errors,
+    unknown_field,
+)
+from airflow_provider_tiktok.conversions.values.scalars import (
+    Converter,
+    is_unicode,
+    to_boolean,
+    to_integer,
+    to_number,
+    to_text,
+)
+from airflow_provider_tiktok.conversions.values.times import (
+    to_event_time,
+)
+
+__all__ = [
+    "REMEDIES",
+    "Converter",
+    "EventErrors",
+    "as_object",
+    "closest_name",
+    "converter_of",
+    "converters_of",
+    "is_unicode",
+    "refusal",
+    "shown_name",
+    "single_errors",
+    "to_boolean",
+    "to_contents",
+    "to_event_time",
+    "to_integer",
+    "to_number",
+    "to_numbers",
+    "to_open_value",
+    "to_text",
+    "to_texts",
+    "unknown_field",
+]

@@ -1,0 +1,97 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is said of a value that will not do: the rule, the remedy, the place, and never the value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from airflow_provider_tiktok.conversions.errors import EventError
+
+REMEDIES: Mapping[str, str] = {
+    "not_a_number": "Give a plain number such as 12.50: no currency sign, no thousands separator.",
+    "not_finite": "Give a number, or NULL where there is none: NaN and infinity cannot be sent.",
+    "not_whole": "Give a whole number.",
+    "out_of_range": "Give a number of a plausible size and precision.",
+    "not_text": "Give text or a number; cast the column to text.",
+    "not_unicode": "Give text in UTF-8; these bytes or characters are not.",
+    "inexact_float": "Cast the column to text: this number went through a float and may have lost digits.",
+    "not_a_boolean": "Give true or false, 1 or 0, yes or no.",
+    "not_an_object": "Give an object (column name to value), or its JSON text.",
+    "not_json": "Give JSON: an array in [ ] or an object in { }, with double quotes.",
+    "not_a_time": "Give Unix seconds, ISO 8601 text, or a date and time.",
+    "naive_time": "Name the time zone of times that carry none in the argument timezone.",
+    "milliseconds": "Divide by 1,000: TikTok counts Unix seconds, and these are milliseconds.",
+    "microseconds": "Divide by 1,000,000: TikTok counts Unix seconds, and these are microseconds.",
+    "nanoseconds": "Divide by 1,000,000,000: TikTok counts Unix seconds, and these are nanoseconds.",
+    "before_2000": "Give Unix seconds; this is a time before the year 2000, or no time at all.",
+    "not_allowed": "Use one of the allowed spellings.",
+    "unknown_field": "Remove this key, or give it the name of a field.",
+    "not_representable": "Cast to text or a number: JSON has no such value.",
+    "too_deep": "Give objects nested at most 8 levels deep.",
+    "unreadable": "Cast to text or a number: this value cannot be read.",
+}
+"""Every rule of this room, with what a person can do about it."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,47}")
+
+
+class EventErrors(EventError):
+    """Several parts of one value are at fault.
+
+    :param errors: one for each part; their paths start at the value, such as ``[2].price``.
+    """
+
+    def __init__(self, rule: str = "several", *, errors: Sequence[EventError] = ()) -> None:
+        super().__init__(rule)
+        self.errors = tuple(errors)
+
+
+def refusal(rule: str, *, remedy: str = "", path: str = "") -> EventError:
+    """The error for a broken rule, with the table's remedy unless a better one is at hand."""
+    return EventError(rule, remedy=remedy or REMEDIES[rule], path=path)
+
+
+def single_errors(error: Exception, *, path: str) -> list[EventError]:
+    """The faults behind an error, one by one, each with ``path`` in front of its own.
+
+    An exception of any other class comes from the value itself (a broken ``__str__``, a conversion that
+    overflows). Its text may hold the value, so nothing of it is kept.
+    """
+    if isinstance(error, EventErrors):
+        return [EventError(one.rule, remedy=one.remedy, path=path + one.path) for one in error.errors]
+    if isinstance(error, EventError):
+        return [EventError(error.rule, remedy=error.remedy, path=path + error.path)]
+    return [refusal("unreadable", path=path)]
+
+
+def shown_name(key: object) -> str:
+    """The key if it looks like a field's name, else ``(hidden)``.
+
+    A file without a header line has its first row's values for column names, so a key may be somebody's
+    address.
+    """
+    return key if isinstance(key, str) and _PLAIN_NAME.fullmatch(key) else "(hidden)"
+
+
+@lru_cache(maxsize=1024)
+def closest_name(name: str, names: tuple[str, ...]) -> str | None:
+    """The name that was probably meant, or ``None``; upper case, ``_`` and ``-`` make no difference."""
+    folded = {_folded(one): one for one in reversed(names)}
+    found = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.65)
+    return folded[found[0]] if found else None
+
+
+def unknown_field(key: object, *, known: Iterable[str]) -> EventError:
+    """The error for a key that names no field, with the name that was probably meant."""
+    meant = closest_name(key, tuple(known)) if isinstance(key, str) else None
+    remedy = f"{REMEDIES['unknown_field']} Did you mean {meant}?" if meant else ""
+    return refusal("unknown_field", remedy=remedy)
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")

@@ -1,0 +1,245 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Numbers, texts, and yes or no, from whatever a driver or a file gave."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from types import NoneType
+from typing import Any
+from uuid import UUID
+
+from airflow_provider_tiktok.conversions.values.refusals import refusal
+
+Converter = Callable[[object], Any]
+"""One raw value to one typed value; ``None`` for none; ``EventError`` for a value that will not do."""
+
+_MAX_DIGITS = 64
+_MAX_MAGNITUDE = 30
+"""Bounds of a number: far beyond any price, near enough that no ``1e999999`` is ever written out."""
+_MAX_INTEGER = 2**63 - 1
+_MAX_EXACT_FLOAT = 2**53
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
+NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+_ABSENT_TYPES = frozenset({"NAType", "NaTType", "MaskedConstant"})
+_SHORT_FLOAT_TYPES = frozenset({"float16", "float32"})
+
+
+def plain_value(raw: object) -> object:
+    """The Python value behind a scalar of numpy or pandas; everything else as it is."""
+    kind = type(raw).__name__
+    if kind in _ABSENT_TYPES:
+        return None
+    if getattr(raw, "shape", None) != ():
+        return raw
+    if kind == "datetime64":
+        # Nanoseconds, which pandas uses, would come out as a bare integer.
+        return raw.astype("datetime64[us]").item()  # type: ignore[attr-defined]
+    if kind in _SHORT_FLOAT_TYPES:
+        # Widened to 64 bits, 0.1 would become 0.10000000149011612.
+        return float(str(raw))
+    return raw.item() if hasattr(raw, "item") else raw
+
+
+def to_number(raw: object) -> Decimal | None:
+    """The number, exactly as written: 0.1 stays 0.1, and 12.50 stays 12.50."""
+    if raw is None:
+        return None
+    if type(raw) is not Decimal:
+        number = _number_of(raw)
+        if number is None:
+            return None
+    else:
+        number = raw
+    if not number.is_finite():
+        raise refusal("not_finite")
+    return _plain_notation(number)
+
+
+def _number_of(raw: object) -> Decimal | None:
+    raw = plain_value(raw)
+    if isinstance(raw, str):
+        return _number_of_text(str.strip(raw))
+    if isinstance(raw, float):
+        return Decimal(float.__repr__(raw))
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return Decimal(raw)
+    if raw is None or isinstance(raw, Decimal):
+        return raw
+    raise refusal("not_a_number")
+
+
+def _number_of_text(text: str) -> Decimal | None:
+    if not text:
+        return None
+    if len(text) <= _MAX_DIGITS and NUMBER.fullmatch(text):
+        return Decimal(text)
+    raise refusal("not_finite" if NOT_FINITE.fullmatch(text) else "not_a_number")
+
+
+def _plain_notation(number: Decimal) -> Decimal:
+    text = str(number)
+    if not number:
+        return Decimal(0) if "E" in text else number.copy_abs()
+    if abs(number.adjusted()) > _MAX_MAGNITUDE or len(text) > _MAX_DIGITS:
+        raise refusal("out_of_range")
+    return Decimal(f"{number:f}") if "E+" in text else number
+
+
+def to_integer(raw: object) -> int | None:
+    """The whole number: 2, 2.0 and "2.00" are 2; 2.5 is refused."""
+    if type(raw) is int and -_MAX_INTEGER <= raw <= _MAX_INTEGER:
+        return raw
+    number = to_number(raw)
+    if number is None:
+        return None
+    whole = int(number)
+    if whole != number:
+        raise refusal("not_whole")
+    if abs(whole) > _MAX_INTEGER:
+        raise refusal("out_of_range")
+    return whole
+
+
+_TRUTHS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
+
+
+def to_boolean(raw: object) -> bool | None:
+    """Yes or no: ``True``, 1, "true", "t", "yes", "y", "1" and their opposites, in any case.
+
+    MySQL's ``BIT(1)``, which arrives as one byte, is taken as well.
+    """
+    if raw is None or raw is True or raw is False:
+        return raw
+    raw = plain_value(raw)
+    if isinstance(raw, str):
+        raw = str.strip(raw).casefold()
+        if not raw:
+            return None
+        truth = _TRUTHS.get(raw)
+    else:
+        truth = _truth_of_number(raw)
+    if truth is None and raw is not None:
+        raise refusal("not_a_boolean")
+    return truth
+
+
+def _truth_of_number(raw: object) -> bool | None:
+    if isinstance(raw, bytes):
+        return {b"\0": False, b"\1": True}.get(raw)
+    if not isinstance(raw, int | float | Decimal) or raw not in (0, 1):
+        return None
+    return raw == 1
+
+
+def to_text(raw: object) -> str | None:
+    """The text without white space around it.
+
+    Numbers become their digits: 123, 123.0 and ``Decimal("123.00")`` are all "123", which is what an id
+    column looks like after a detour through floats; 1.5 is "1.5". A float beyond 2^53 is refused, since an
+    id of that length has lost its last digits.
+    """
+    text = raw.strip() if type(raw) is str else _text_of(plain_value(raw))
+    if not text:
+        return None
+    if not text.isascii() and not is_unicode(text):
+        raise refusal("not_unicode")
+    return text
+
+
+def _text_of(raw: object) -> str | None:
+    for kind in type(raw).__mro__:
+        write = _TEXT_BY_TYPE.get(kind)
+        if write is not None:
+            return write(raw)
+    raise refusal("not_text")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can be written in UTF-8; half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _text_of_bool(raw: bool) -> str:
+    raise refusal("not_text")
+
+
+def _text_of_integer(raw: int) -> str:
+    if abs(raw) >= 10**_MAX_DIGITS:
+        raise refusal("out_of_range")
+    return int.__repr__(raw)
+
+
+def _text_of_float(raw: float) -> str | None:
+    if math.isnan(raw):
+        return None
+    if math.isinf(raw):
+        raise refusal("not_finite")
+    if abs(raw) > _MAX_EXACT_FLOAT:
+        raise refusal("inexact_float")
+    return str(int(raw)) if raw.is_integer() else f"{Decimal(float.__repr__(raw)):f}"
+
+
+def _text_of_decimal(raw: Decimal) -> str | None:
+    if raw.is_nan():
+        return None
+    number = to_number(raw)
+    whole = int(number or 0)
+    return str(whole) if whole == number else f"{number:f}"
+
+
+def _text_of_bytes(raw: bytes | bytearray | memoryview) -> str:
+    try:
+        return bytes(raw).decode().strip()
+    except UnicodeDecodeError:
+        pass  # raised below: the codec's error holds the bytes
+    raise refusal("not_unicode")
+
+
+_TEXT_BY_TYPE: Mapping[type, Callable[[Any], str | None]] = {
+    NoneType: lambda raw: None,
+    str: str.strip,
+    bool: _text_of_bool,  # before int in every bool's ancestry
+    int: _text_of_integer,
+    float: _text_of_float,
+    Decimal: _text_of_decimal,
+    bytes: _text_of_bytes,
+    bytearray: _text_of_bytes,
+    memoryview: _text_of_bytes,
+    UUID: str,
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    IPv4Address: str,
+    IPv6Address: str,
+    # PostgreSQL's inet comes with its network; the address alone is what is wanted.
+    IPv4Interface: lambda raw: str(raw.ip),
+    IPv6Interface: lambda raw: str(raw.ip),
+}
+
+
+def literal_converter(allowed: tuple[str, ...]) -> Converter:
+    """A converter that takes exactly these spellings."""
+    remedy = f"Use one of: {', '.join(allowed)}. Upper and lower case matter."
+
+    def to_literal(raw: object) -> str | None:
+        text = to_text(raw)
+        if text is None or text in allowed:
+            return text
+        raise refusal("not_allowed", remedy=remedy)
+
+    return to_literal

@@ -1,0 +1,396 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The rules are checked before the first row, and no row breaks them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.events import ConversionEvent, UnreadableRow
+from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.mapping.event_paths import FLAT_PATHS, OBJECTS, OWN
+from tests.conversions.mapping.plain import event_of, events_of, faults, plain
+from tests.conversions.values.odd_values import Broken, odd_values
+
+MAPPED = {
+    "event": "kind",
+    "event_time": "at",
+    "user.email": ["email", "other_email"],
+    "properties.value": "total",
+    "properties.note": "note",
+    "properties.contents[].price": "price",
+}
+
+
+# ------------------------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            {"mapping": {"user.emial": "a"}},
+            "mapping: 'user.emial' is not an event path; did you mean 'user.email'?",
+        ),
+        ({"mapping": {"email": "a"}}, "did you mean 'user.email'?"),
+        ({"mapping": {"eventName": "a"}}, "did you mean 'event'?"),
+        ({"mapping": {"zzz": "a"}}, "mapping: 'zzz' is not an event path"),
+        ({"mapping": {"user": "a"}}, "name one of its fields, such as 'user.email'"),
+        ({"mapping": {"properties": "a"}}, "name one of its fields"),
+        ({"mapping": {"properties.": "a"}}, "not an event path"),
+        ({"mapping": {"properties.a b": "a"}}, "not an event path"),
+        ({"mapping": {"properties.contents.price": "a"}}, "'properties.contents[].price'"),
+        ({"mapping": {"properties.contents[].prise": "a"}}, "'properties.contents[].price'"),
+        ({"mapping": {"row": "a"}}, "not an event path"),
+        ({"mapping": {"event": ""}}, "mapping['event']: give a column name"),
+        ({"mapping": {"event": []}}, "mapping['event']: name at least one column"),
+        ({"mapping": {"event": None}}, "mapping['event']: name at least one column"),
+        ({"mapping": {"event": 5}}, "mapping['event']: give a column name"),
+        ({"mapping": {"event": ["a", 5]}}, "mapping['event']: give a column name"),
+        ({"mapping": {5: "a"}}, "mapping: give a mapping"),
+        ({"mapping": ["event"]}, "mapping: give a mapping"),
+        ({"mapping": {"properties.contents": "a", "properties.contents[].price": "b"}}, "not both"),
+        ({"mapping": {"properties.mileage": "a", "properties.mileage.unit": "b"}}, "not both"),
+        (
+            {"mapping": {"properties.contents": "a"}, "defaults": {"properties.contents[].quantity": 1}},
+            "not both",
+        ),
+        ({"mapping": {"event_id": "a"}, "event_id_from": "b"}, "event_id_from: event_id is mapped already"),
+        ({"defaults": {"event_id": "x"}}, "would make every event a repeat"),
+        ({"defaults": {"curency": "USD"}}, "defaults: 'curency' is not an event path"),
+        ({"defaults": {"properties.currency": " "}}, "defaults['properties.currency']: missing"),
+        ({"defaults": {"properties.currency": None}}, "defaults['properties.currency']: missing"),
+        ({"defaults": {"properties.value": "free"}}, "defaults['properties.value']: not_a_number"),
+        ({"defaults": {"properties.content_type": "Product"}}, "product, product_group"),
+        ({"defaults": {"event_time": "2026-11-02"}}, "defaults['event_time']: naive_time"),
+        (
+            {"defaults": {"properties.contents": [{"price": "x"}, {"prise": 1}]}},
+            "thousands separator. [1].prise unknown_field",
+        ),
+        ({"defaults": {"properties.x": object()}}, "defaults['properties.x']: not_representable"),
+        ({"defaults": "x"}, "defaults: give a mapping"),
+        ({"group_by": 5}, "group_by: give a column name"),
+        ({"group_by": [""]}, "group_by: give a column name"),
+        ({"event_id_from": {"a": 1}}, "event_id_from: give a column name"),
+        ({"max_group_rows": 0}, "max_group_rows: give at least 1"),
+        (
+            {"timezone": "Europe/Berln"},
+            "timezone: 'Europe/Berln' is not a known time zone; did you mean 'Europe/Berlin'?",
+        ),
+        ({"timezone": "europe berlin"}, "did you mean 'Europe/Berlin'?"),
+        ({"timezone": "Europe"}, "is not a known time zone"),
+        ({"timezone": ""}, "is not a known time zone"),
+        ({"timezone": "../etc/passwd"}, "is not a known time zone"),
+        ({"timezone": 5}, "is not a known time zone"),
+    ],
+)
+def test_an_argument_that_cannot_be_right_is_refused_at_once(arguments: Any, told: str) -> None:
+    """The error names the argument, and what was probably meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        EventMapping(**arguments)
+    assert told in str(caught.value)
+
+
+def test_a_refused_default_is_not_shown() -> None:
+    """Neither in the error's text nor behind it."""
+    with pytest.raises(ConfigurationError) as caught:
+        EventMapping(defaults={"properties.value": "jane@example.com"})
+    assert "jane" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("nothing", [None, (), []])
+def test_no_columns_may_be_written_in_many_ways(nothing: Any) -> None:
+    """An operator hands on what it was given."""
+    rules = EventMapping({}, defaults={}, group_by=nothing, event_id_from=nothing)
+    assert plain(event_of(rules, {"email": "jane@example.com"})) == {"user": {"email": ["jane@example.com"]}}
+
+
+def test_every_field_of_an_event_has_a_home() -> None:
+    """A field that is added to ``ConversionEvent`` is found here."""
+    assert {*OWN, *OBJECTS, "row", "rows", "violations"} == set(get_type_hints(ConversionEvent))
+    assert set(FLAT_PATHS) >= {"eventName", "email", "externalId", "ipAddress", "orderId", "isAlreadyHashed"}
+
+
+# --------------------------------------------------------------------------------------- defaults
+
+
+def test_defaults_are_for_absent_values_only() -> None:
+    """Zero, no, and a value that was refused are not absent."""
+    constants = {
+        "properties.value": "9.50",
+        "properties.currency": " EUR ",
+        "consent": "yes",
+        "user.email": "shop@example.com",
+        "user.country": "DE",
+        "page.url": "https://example.com/",
+    }
+    rules = EventMapping(defaults=constants)
+    assert plain(event_of(rules, {})) == {
+        "consent": True,
+        "user": {"email": ["shop@example.com"], "country": "DE"},
+        "page": {"url": "https://example.com/"},
+        "properties": {"value": "9.50", "currency": "EUR"},
+    }
+    event = event_of(rules, {"value": 0, "consent": False, "email": "jane@example.com", "country": " "})
+    assert (event.properties["value"], event.consent) == (0, False)
+    assert (event.user.email, event.user.country) == (("jane@example.com",), "DE")
+    event = event_of(rules, {"value": "free", "consent": "maybe"})
+    assert (event.properties, event.consent) == ({"currency": "EUR"}, None)
+    assert faults(event) == [("consent", "not_a_boolean"), ("properties.value", "not_a_number")]
+
+
+def test_defaults_serve_mapped_rows_alike() -> None:
+    """A default stands behind the columns of its path."""
+    rules = EventMapping(MAPPED, defaults={"event": "Purchase", "properties.contents[].quantity": 1})
+    events = events_of(rules, {"kind": None, "price": 5}, {"kind": "Lead"}, {"kind": True})
+    assert [event.event for event in events] == ["Purchase", "Lead", None]
+    assert [event.properties.get("contents", ())[:1] == () for event in events] == [False, True, True]
+
+
+def test_a_default_is_not_shared_between_events() -> None:
+    """What one event gets added does not reach the next."""
+    rules = EventMapping(group_by="k", defaults={"properties.content_ids": ["a"]})
+    events = events_of(rules, {"k": 1, "contentIds": "b"}, {"k": 1, "contentIds": "c"}, {"k": 2}, {"k": 2})
+    assert [event.properties["content_ids"] for event in events] == [("b", "c"), ("a",)]
+
+
+# ------------------------------------------------------------------------------------------ times
+
+
+@pytest.mark.parametrize("timezone", ["Europe/Berlin", timezone(timedelta(hours=1))])
+def test_naive_times_are_read_in_the_time_zone(timezone: Any) -> None:
+    """By name or as an object; times with a zone of their own keep it."""
+    rules = EventMapping({"event_time": "at"}, timezone=timezone, defaults={"event_time": "2023-11-14"})
+    rows: list[Any] = [
+        {"at": "2023-11-14T23:13:20"},
+        {"at": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)},
+        {"at": None},
+    ]
+    times = [event.event_time for event in events_of(rules, *rows)]
+    assert times == [1_700_000_000, 1_700_000_000, 1_699_916_400]
+    assert event_of(EventMapping(timezone=timezone), {"eventTime": "2023-11-14"}).event_time == 1_699_916_400
+
+
+# ---------------------------------------------------------------------------------------- columns
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (["kind", "at", "email", "other_email", "total", "note", "price", "unused"], []),
+        (
+            ["KIND", "at", "email", "other_mail", "total", "note", "price"],
+            ["mapping['event']: the source has no column 'kind'; the closest is 'KIND'.", "'other_mail'"],
+        ),
+        (["kind", "at", "email", "other_email", "total", "note"], ["mapping['properties.contents[].price']"]),
+        ([], ["mapping['event']: the source has no column 'kind'."]),
+    ],
+)
+def test_columns_that_the_map_names_must_exist(columns: list[str], told: list[str]) -> None:
+    """The error names the argument, the column, and the closest column there is."""
+    rules = EventMapping(MAPPED)
+    if not told:
+        rules.check_columns(columns)
+        rules.check_first_rows([dict.fromkeys(columns)])
+        return
+    for check, source in ((rules.check_columns, columns), (rules.check_first_rows, [dict.fromkeys(columns)])):
+        with pytest.raises(ConfigurationError) as caught:
+            check(source)  # type: ignore[arg-type]
+        assert all(one in str(caught.value) for one in told)
+
+
+@pytest.mark.parametrize("argument", ["group_by", "event_id_from"])
+def test_key_columns_must_exist(argument: str) -> None:
+    """With or without a map."""
+    for mapping in (None, {"event": "event"}):
+        arguments: dict[str, Any] = {argument: ["event", "order_no"]}
+        rules = EventMapping(mapping, **arguments)
+        for check, source in (
+            (rules.check_columns, ["event", "order_number"]),
+            (rules.check_first_rows, [{"event": 1}]),
+        ):
+            with pytest.raises(ConfigurationError, match=f"{argument}: the source has no column 'order_no'"):
+                check(source)  # type: ignore[arg-type]
+
+
+def test_the_first_row_of_a_file_without_a_header_is_not_shown() -> None:
+    """Its values, taken for column names, are not offered as the closest."""
+    rules = EventMapping({"user.email": "jane.doe@example.co"})
+    with pytest.raises(ConfigurationError) as caught:
+        rules.check_columns(["jane.doe@example.com"])
+    assert "example.com" not in str(caught.value)
+    with pytest.raises(ConfigurationError) as caught:
+        EventMapping().check_columns(["jane.doe@example.com", "+12025550123"])
+    assert str(caught.value).count("'(hidden)'") == 2
+
+
+def test_a_source_that_declares_columns_needs_a_map_for_foreign_ones() -> None:
+    """One error before the run, not one violation for each of a million rows."""
+    rules = EventMapping(group_by="basket")
+    rules.check_columns(
+        ["basket", "email", "eventName", "user.phone", "properties", "properties.tier", "orderId"]
+    )
+    with pytest.raises(ConfigurationError, match=r"column 'emial' is no event field.*'email'"):
+        rules.check_columns(["basket", "emial"])
+
+
+def test_a_column_may_be_inside_an_object() -> None:
+    """Of a declared column only the way's beginning can be checked; of rows all of it."""
+    rules = EventMapping({"user.email": "customer.email"})
+    rules.check_columns(["customer"])
+    rules.check_columns(["customer.email"])
+    rules.check_first_rows([{"customer": None}, {"customer": {"email": None}}])
+    with pytest.raises(ConfigurationError, match=r"no column 'customer\.email'"):
+        rules.check_columns(["client"])
+    with pytest.raises(ConfigurationError, match=r"no column 'customer\.email'"):
+        rules.check_first_rows([{"customer": {"mail": 1}}, {"customer": "text"}])
+
+
+def test_a_column_that_some_rows_have_is_there() -> None:
+    """Rows of JSON may differ; unreadable rows, odd keys and no rows say nothing."""
+    rules = EventMapping({"event": "kind", "user.email": "email"})
+    rules.check_first_rows([{"kind": 1}, UnreadableRow("not_json", "x"), {"email": None}])
+    rules.check_first_rows([UnreadableRow("not_json", "x")])
+    rules.check_first_rows([])
+    with pytest.raises(ConfigurationError, match="no column 'email'"):
+        rules.check_first_rows([{"kind": 1, None: 2, 5: 3}])  # type: ignore[dict-item]
+
+
+# --------------------------------------------------------------------------------------- any rows
+
+
+RULES = [
+    EventMapping(),
+    EventMapping(MAPPED, event_id_from="kind", timezone="Europe/Berlin"),
+    EventMapping(MAPPED, group_by=["kind", "at"], defaults={"properties.currency": "USD"}),
+    EventMapping(group_by="value", event_id_from=["email", "user.phone"]),
+]
+_KEYS = ["kind", "at", "email", "total", "note", "price", "value", "user", "properties", "contents", "event"]
+_KEYS += ["eventTime", "page", "quantity", "user.phone", "properties.x", "customEventName", "eventName"]
+_RECORDS = st.dictionaries(
+    st.one_of(st.sampled_from(_KEYS), st.text(max_size=3), st.none(), st.integers()), odd_values(), max_size=6
+)
+_ROWS = st.lists(st.one_of(_RECORDS, odd_values(), st.just(UnreadableRow("not_json", "Repair."))), max_size=4)
+
+
+@pytest.mark.parametrize("rules", RULES, ids=["shape", "columns", "grouped columns", "grouped shape"])
+@settings(max_examples=50, deadline=None)
+@given(rows=_ROWS)
+def test_whatever_the_rows_hold_events_come_out(rules: EventMapping, rows: list[Any]) -> None:
+    """No row raises, none is lost, and every event can be written as JSON."""
+    events = list(rules.events(rows))
+    assert sum(event.rows for event in events) == len(rows)
+    for event in events:
+        assert isinstance(event, ConversionEvent)
+        assert to_builtins(asdict(event)) is not None
+        assert all(one.rule and one.remedy and one.is_fatal for one in event.violations)
+
+
+@pytest.mark.parametrize("rules", RULES, ids=["shape", "columns", "grouped columns", "grouped shape"])
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_no_value_is_shown_by_an_event_or_its_violations(rules: EventMapping, data: st.DataObject) -> None:
+    """Wherever a person's address stands, neither ``repr`` nor a violation holds it."""
+    planted = st.sampled_from(
+        [
+            "jane@example.com",
+            "[jane@example.com",
+            "{jane@example.com",
+            ["jane@example.com", 5],
+            b"jane@example.com\xff",
+        ]
+    )
+    nested = st.one_of(
+        planted, st.dictionaries(st.sampled_from(["price", "email", "jane@example.com"]), planted)
+    )
+    rows = data.draw(
+        st.lists(st.dictionaries(st.sampled_from([*_KEYS, "jane@example.com"]), nested), max_size=3)
+    )
+    for event in rules.events(rows):
+        assert "jane" not in repr(event) + repr(event.user) + repr(event.violations)
+
+
+def test_an_object_that_breaks_when_asked_is_told_without_its_words() -> None:
+    """Neither the value nor its error gets out."""
+    for rules in RULES:
+        event = event_of(rules, {"email": Broken(), "kind": "Lead", "at": 5, "value": 1, "user.phone": "1"})
+        assert "unreadable" in [rule for _, rule in faults(event)]
+        assert "jane" not in repr(event.violations)
+
+
+def test_row_numbers_go_on_from_the_first() -> None:
+    """A retry that goes on at row 1,000 names rows by their place in the source."""
+    events = events_of(EventMapping(), {}, {}, first_row=1000)
+    assert [(event.row, event.rows) for event in events] == [(1000, 1), (1001, 1)]
+
+
+def test_the_row_that_was_read_is_not_changed() -> None:
+    """The source may hand the same object to others."""
+    row = {"user": {"email": ["jane@example.com"]}, "contents": [{"price": "1"}], "k": 1}
+    before = repr(row)
+    events_of(EventMapping(group_by="k"), row, row)
+    assert repr(row) == before
+
+
+# ---------------------------------------------------------------------------------- the rules' words
+
+_DESCRIBED = """
+from datetime import timezone
+from airflow_provider_tiktok.conversions.mapping import EventMapping
+print(repr(EventMapping(
+    {"user.email": ["b", "a"], "event": "kind"},
+    defaults={"properties.currency": "USD", "user.email": "jane@example.com"},
+    group_by="order", event_id_from=["order"], timezone="Europe/Berlin",
+)))
+"""
+
+
+def test_rules_are_described_alike_in_every_process() -> None:
+    """A retry knows by their words whether the rules are still the same."""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", _DESCRIBED],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    [words] = told
+    assert "('user.email', ('b', 'a'))" in words
+    assert "Europe/Berlin" in words
+    assert "jane" not in words
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"mapping": {"event": "type"}},
+        {"defaults": {"properties.value": Decimal("1.0")}},
+        {"defaults": {"properties.value": 2}},
+        {"group_by": "order"},
+        {"event_id_from": "order"},
+        {"timezone": "UTC"},
+        {"ttclid_from_url": False},
+        {"max_group_rows": 5},
+    ],
+)
+def test_rules_that_differ_are_described_differently(other: dict[str, Any]) -> None:
+    """Each argument is in the words."""
+    arguments: dict[str, Any] = {"mapping": {"event": "kind"}, "defaults": {"properties.value": 1}}
+    assert repr(EventMapping(**arguments)) != repr(EventMapping(**{**arguments, **other}))
+    assert repr(EventMapping(**arguments)) == repr(EventMapping(**arguments))
