@@ -62,7 +62,7 @@ class DeadLetters:
         :param position: source rows that are settled; dead letters of these are kept.
         :raises ConfigurationError: the place cannot be written to. Found before anything is sent.
         """
-        if not isinstance(self._path, Path):
+        if not _is_local(self._path):
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ class DeadLetters:
         )
 
     def _store(self, lines: bytes) -> None:
-        if isinstance(self._path, Path):
+        if _is_local(self._path):
             with open(self._path, "ab", opener=_open_private) as file:
                 file.write(lines)
             return
@@ -137,6 +137,11 @@ class DeadLetters:
             f"dead_letter_path: {self._path} cannot be written ({type(error).__name__}). Nothing that is not "
             "stored may be called settled: give a folder the worker may write to."
         )
+
+
+def _is_local(path: Any) -> bool:
+    """Whether the path is a plain one. Before universal_pathlib 0.3 every object storage path is a ``Path`` too."""
+    return isinstance(path, Path) and not hasattr(path, "protocol")
 
 
 def _open_private(path: str, flags: int) -> int:
