@@ -93,7 +93,7 @@ class EventMapping:
         group_by: Columns | None = None,
         event_id_from: Columns | None = None,
         timezone: str | tzinfo | None = None,
-        ttclid_from_url: bool = True,
+        ttclid_from_url: bool = False,
         max_group_rows: int = 10_000,
     ) -> None:
         zone = _zone(timezone)
@@ -107,6 +107,7 @@ class EventMapping:
         )
         self._defaults = [one for one in constants if one[0].section != "item"]
         self._paths = {field.path for field, _ in self._mapped}
+        self._default_paths = {field.path for field, _ in constants}
         self._ttclid_from_url = ttclid_from_url
         self._max_group_rows = max_group_rows
         self._check_conflicts({*self._paths, *(field.path for field, _ in constants)})
@@ -139,6 +140,16 @@ class EventMapping:
         if self._max_group_rows < 1:
             raise ConfigurationError("max_group_rows: give at least 1.")
 
+    def _unmapped_paths(self) -> list[str]:
+        """What no event can do without, where the rules leave it out."""
+        if not self._mapped:
+            return []
+        return [
+            f"mapping: name the column of {path!r}, or give it in defaults; no event is sent without it."
+            for path in ("event", "event_time")
+            if path not in self._paths | self._default_paths
+        ]
+
     # ------------------------------------------------------------------------------ before a run
 
     def check_columns(self, columns: Collection[str]) -> None:
@@ -152,6 +163,7 @@ class EventMapping:
             for argument, column in self._asked_columns()
             if not may_have_column(columns, column)
         ]
+        problems += self._unmapped_paths()
         if not self._mapped:
             problems += [self._unread_column(one) for one in columns if not self._records.knows(one)]
         if problems:
@@ -171,6 +183,7 @@ class EventMapping:
             for argument, column in self._asked_columns()
             if not any(has_column(record, column) for record in records)
         ]
+        problems += self._unmapped_paths()
         if records and problems:
             raise ConfigurationError(" ".join(problems))
 

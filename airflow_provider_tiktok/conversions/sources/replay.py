@@ -18,9 +18,18 @@ _NO_EVENT = UnreadableRow(
     "no_event_to_replay", "This dead letter holds no event: mend the row where it came from and send that."
 )
 
+_NOT_MENDED = UnreadableRow(
+    "not_mended",
+    "Mend what this dead letter's violations name, in its event, and empty the list of violations: the event "
+    "as it stands lacks what could not be read.",
+)
+
 
 class Replay:
     """Takes the events out of dead letters, and leaves every other row as it is.
+
+    An event with violations lacks the fields that were refused. Sent as it is, an order would arrive without
+    its value: so someone must have mended it, and said so by emptying its list of violations.
 
     :ivar oldest_time: Unix seconds at which the oldest of these letters was written, ``None`` for none.
         TikTok drops an event that it has seen only within 48 hours.
@@ -37,7 +46,11 @@ class Replay:
             return None
         self._note_time(row.get("written_at"))
         event = row.get("event")
-        return _NO_EVENT if event is None else _with_id(event, row.get("event_id"))
+        if event is None:
+            return _NO_EVENT
+        if any(map(_is_fatal, row["violations"])):
+            return _NOT_MENDED
+        return _with_id(event, row.get("event_id"))
 
     def _note_time(self, written_at: Any) -> None:
         if type(written_at) is int:
@@ -49,8 +62,14 @@ def _is_dead_letter(row: Mapping[str, Any]) -> bool:
     return (
         row.keys() >= _NAMES
         and row["outcome"] in _OUTCOMES
+        and isinstance(row["violations"], list | tuple)
         and (row.get("event") is None or isinstance(row["event"], Mapping))
     )
+
+
+def _is_fatal(violation: Any) -> bool:
+    """Whether the violation keeps its event from being sent; what is not recognised does."""
+    return not (isinstance(violation, Mapping) and violation.get("is_fatal") is False)
 
 
 def _with_id(event: Mapping[str, Any], event_id: Any) -> Row:

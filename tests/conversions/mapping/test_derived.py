@@ -86,21 +86,21 @@ def test_a_record_keeps_the_id_that_it_brings() -> None:
 )
 def test_a_click_id_is_found_in_the_query_of_the_page(url: str, ttclid: str | None) -> None:
     """It is what the advertisement put into the address, decoded."""
-    event = event_of(EventMapping(), {"page": {"url": url}})
+    event = event_of(EventMapping(ttclid_from_url=True), {"page": {"url": url}})
     assert (event.user.ttclid, faults(event)) == (ttclid, [])
 
 
 def test_a_click_id_of_the_row_wins_over_the_pages() -> None:
     """And both over a default; where it is refused, the page does not cover for it."""
     page = {"page": {"url": "https://example.com/?ttclid=E.C.P.page"}}
-    assert event_of(EventMapping(), {**page, "ttclid": "E.C.P.row"}).user.ttclid == "E.C.P.row"
-    rules = EventMapping(defaults={"user.ttclid": "E.C.P.default"})
+    rules = EventMapping(defaults={"user.ttclid": "E.C.P.default"}, ttclid_from_url=True)
+    assert event_of(rules, {**page, "ttclid": "E.C.P.row"}).user.ttclid == "E.C.P.row"
     assert event_of(rules, page).user.ttclid == "E.C.P.page"
     assert event_of(rules, {}).user.ttclid == "E.C.P.default"
     assert event_of(rules, {**page, "ttclid": True}).user.ttclid is None
 
 
-def test_a_click_id_is_left_in_the_page_if_so_wished() -> None:
-    """The look-up can be turned off."""
-    rules = EventMapping(ttclid_from_url=False)
+def test_a_click_id_is_left_in_the_page_unless_asked_for() -> None:
+    """The look-up must be turned on."""
+    rules = EventMapping()
     assert event_of(rules, {"page": {"url": "https://example.com/?ttclid=E.C.P.page"}}).user.ttclid is None

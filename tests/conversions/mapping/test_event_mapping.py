@@ -247,9 +247,26 @@ def test_a_source_that_declares_columns_needs_a_map_for_foreign_ones() -> None:
         rules.check_columns(["basket", "emial"])
 
 
+EVERY_EVENT = {"event": "Purchase", "event_time": 1767225600}
+"""What no event can do without."""
+
+
+def test_what_no_event_can_do_without_must_be_mapped() -> None:
+    """A name and a time: a column or a default for each, or the run does not begin."""
+    for rules, missing in (
+        (EventMapping({"event": "kind"}), "'event_time'"),
+        (EventMapping({"event_time": "kind"}), "'event'"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"name the column of {missing}"):
+            rules.check_columns(["kind"])
+        with pytest.raises(ConfigurationError, match=f"name the column of {missing}"):
+            rules.check_first_rows([{"kind": 1}])
+    EventMapping({"user.email": "kind"}, defaults=EVERY_EVENT).check_columns(["kind"])
+
+
 def test_a_column_may_be_inside_an_object() -> None:
     """Of a declared column only the way's beginning can be checked; of rows all of it."""
-    rules = EventMapping({"user.email": "customer.email"})
+    rules = EventMapping({"user.email": "customer.email"}, defaults=EVERY_EVENT)
     rules.check_columns(["customer"])
     rules.check_columns(["customer.email"])
     rules.check_first_rows([{"customer": None}, {"customer": {"email": None}}])
@@ -261,7 +278,7 @@ def test_a_column_may_be_inside_an_object() -> None:
 
 def test_a_column_that_some_rows_have_is_there() -> None:
     """Rows of JSON may differ; unreadable rows, odd keys and no rows say nothing."""
-    rules = EventMapping({"event": "kind", "user.email": "email"})
+    rules = EventMapping({"event": "kind", "user.email": "email"}, defaults=EVERY_EVENT)
     rules.check_first_rows([{"kind": 1}, UnreadableRow("not_json", "x"), {"email": None}])
     rules.check_first_rows([UnreadableRow("not_json", "x")])
     rules.check_first_rows([])
@@ -385,7 +402,7 @@ def test_rules_are_described_alike_in_every_process() -> None:
         {"group_by": "order"},
         {"event_id_from": "order"},
         {"timezone": "UTC"},
-        {"ttclid_from_url": False},
+        {"ttclid_from_url": True},
         {"max_group_rows": 5},
     ],
 )

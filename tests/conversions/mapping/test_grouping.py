@@ -30,7 +30,7 @@ LINES = {
     "properties.contents[].price": "price",
     "properties.contents[].quantity": "qty",
 }
-ORDERS = EventMapping(LINES, group_by="order", event_id_from="order")
+ORDERS = EventMapping(LINES, group_by="order", event_id_from="order", ttclid_from_url=True)
 UNREADABLE = UnreadableRow("not_json", "Repair the line.")
 
 

@@ -116,3 +116,25 @@ def test_letters_of_a_run(tmp_path: Path) -> None:
     assert event == {"event": "Purchase", "event_id": "o-1", "properties": {"value": Decimal("1.10")}}
     assert isinstance(unreadable, UnreadableRow)
     assert source.oldest_replay_time == 1_790_000_000
+
+
+VIOLATION = {"path": "properties.value", "rule": "not_a_number", "remedy": "Send digits.", "is_fatal": True}
+
+
+def test_an_event_that_was_found_wrong_must_be_mended_first() -> None:
+    """It lacks what was refused: it goes again only after someone has emptied its list of violations."""
+    letter = {
+        "row": 1,
+        "outcome": "rejected",
+        "reason": "invalid",
+        "violations": [VIOLATION],
+        "event": {"event": "Purchase"},
+    }
+    refused = Replay().read(letter)
+    assert isinstance(refused, UnreadableRow)
+    assert refused.rule == "not_mended"
+    assert Replay().read({**letter, "violations": []}) == {"event": "Purchase"}
+    warning = {**VIOLATION, "is_fatal": False}
+    assert Replay().read({**letter, "violations": [warning]}) == {"event": "Purchase"}
+    for unknown in ("text", {"path": "user"}, None):
+        assert isinstance(Replay().read({**letter, "violations": [unknown]}), UnreadableRow)
