@@ -158,6 +158,9 @@ def _is_public_ip(text: str) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
+    if isinstance(address, ipaddress.IPv6Address):
+        # ::ffff:203.0.113.7 is how a server of both protocols writes an IPv4 address.
+        address = address.ipv4_mapped or address
     return address.is_global or any(
         address in network for network in _DOCUMENTATION_NETWORKS if network.version == address.version
     )

@@ -73,6 +73,7 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("web", "user.ip", "2001:db8:1::1"),
     ("web", "user.ip", "8.8.8.8"),
     ("web", "user.locale", "zh-Hans-CN"),
+    ("web", "user.locale", "en-u-ca-gregory"),
     ("web", "user.city", "東京"),
     ("web", "user.city", "नईदिल्ली"),
     ("app", "user.idfa", digest("6D92078A")),

@@ -24,6 +24,7 @@ import msgspec
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent
+from airflow_provider_tiktok.conversions.values import mask_emails
 
 OUTCOMES = (Outcome.REJECTED, Outcome.UNCONFIRMED, Outcome.UNDELIVERED)
 """What is a dead letter. Skipped events are not: who gave no consent is not stored."""
@@ -94,7 +95,7 @@ class DeadLetters:
                     "rows": result.rows,
                     "outcome": result.outcome,
                     "reason": result.reason,
-                    "event_id": result.event_id,
+                    "event_id": result.event_id and mask_emails(result.event_id),
                     "violations": result.violations,
                     "code": result.code,
                     "message": result.message,
@@ -140,7 +141,7 @@ class DeadLetters:
 
 
 def _is_local(path: Any) -> bool:
-    """Whether the path is a plain one. Before universal_pathlib 0.3 every object storage path is a ``Path`` too."""
+    """Whether the path is a plain one; with universal_pathlib below 0.3 object storage has a ``Path`` too."""
     return isinstance(path, Path) and not hasattr(path, "protocol")
 
 

@@ -61,7 +61,11 @@ def _international(digits: str) -> str:
     """E.164 of a number with its country code, without a trunk zero behind the code ("+44 (0)20 ...")."""
     if not 7 <= len(digits) <= 17 or digits.startswith("0"):
         raise EventError("not_a_phone")
-    number = _parse(f"+{digits}", region=None) or f"+{digits}"
+    number = _parse(f"+{digits}", region=None)
+    if number is None or len(number) < len(digits):
+        # More than a trunk digit is gone: the library takes carrier codes for such, and what is left of a
+        # number that nobody owns may be somebody's.
+        number = f"+{digits}"
     if len(number) > 16:
         raise EventError("not_a_phone")
     return number

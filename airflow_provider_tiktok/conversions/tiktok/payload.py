@@ -23,6 +23,7 @@ from msgspec import Raw, Struct, structs
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent, PreparedUser
 from airflow_provider_tiktok.conversions.validation import GROUP_SOURCES, USER_KEY_SOURCES
+from airflow_provider_tiktok.conversions.values import mask_emails
 
 _SOURCES: tuple[EventSource, ...] = get_args(EventSource)
 _GROUPS = ("page", "app", "ad", "lead")
@@ -174,7 +175,7 @@ def _record_number(number: Decimal) -> Any:
 
 
 def _record_text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return mask_emails(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _record_other(value: Any) -> str:

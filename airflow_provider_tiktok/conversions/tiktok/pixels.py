@@ -52,7 +52,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
     facts: Mapping[str, Any] = {}
 
 
-class PixelWatch(Struct, frozen=True, kw_only=True):
+class PixelWatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A pixel that shall be there, usable with this token and, where asked for, active.
 
     :param pixel_code: ``None`` where ``pixel_id`` says which pixel.
@@ -97,7 +97,7 @@ class PixelWatch(Struct, frozen=True, kw_only=True):
         return f"pixel {self.pixel_code or self.pixel_id}"
 
 
-class EventsWatch(Struct, frozen=True, kw_only=True):
+class EventsWatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Server events of a pixel that TikTok shall have counted.
 
     :param pixel_code: ``None`` where ``pixel_id`` says which pixel, which saves a request at each look.
@@ -171,7 +171,7 @@ def find_pixel(
     wanted = {"pixel_code": pixel_code, "pixel_id": pixel_id}
     with explaining_refusals():
         for pixel in client.list_pixels(advertiser_id, code=pixel_code, pixel_id=pixel_id):
-            if all(value is None or pixel.get(name) == value for name, value in wanted.items()):
+            if all(value is None or str(pixel.get(name)) == value for name, value in wanted.items()):
                 return pixel
     return None
 
@@ -189,7 +189,7 @@ def require_pixel(
             f"{name} {value}" for name, value in (("code", pixel_code), ("id", pixel_id)) if value
         )
         raise ConfigurationError(
-            f"TikTok shows no pixel with {wanted} to this token for advertiser {advertiser_id}: check both ids, "
+            f"TikTok shows this token no pixel with {wanted} for advertiser {advertiser_id}: check both ids, "
             "and that the pixel is shared with the advertiser."
         )
     return pixel
@@ -244,9 +244,9 @@ def explaining_refusals() -> Iterator[None]:
         if refusal.code in TOKEN_REFUSED:
             raise
         raise AuthorizationError(
-            f"{refusal} This says nothing of sending: a token made in Events Manager may send, and yet may not "
-            "read pixels. Give the connection a developer app's token with pixel permissions, or leave out what "
-            "reads.",
+            f"{refusal} This says nothing of sending: a token made in Events Manager may send, and yet may "
+            "not read pixels. Give the connection a developer app's token that may read pixels, or leave out "
+            "what reads.",
             **vars(refusal),
         ) from refusal
 
@@ -263,10 +263,9 @@ def told_wait_s(fault: ConversionsError) -> float:
 
 def _read_counts(pixels: Iterable[Mapping[str, Any]], pixel_id: str) -> Iterator[tuple[str, int]]:
     for pixel in pixels:
-        if pixel.get("pixel_id") != pixel_id:
+        if str(pixel.get("pixel_id")) != pixel_id:
             continue
-        statistics = pixel.get("statistics") or ()
-        for row in statistics:
+        for row in pixel.get("statistics") or ():
             name = next((row[key] for key in _NAMES if isinstance(row, dict) and row.get(key)), None)
             count = row.get(_SERVER_COUNT) if isinstance(row, dict) else None
             if name is None or type(count) is not int:
@@ -283,6 +282,6 @@ def _require_pixel(pixel_code: str | None, pixel_id: str | None) -> None:
 
 def _text(pixel: Mapping[str, Any], name: str) -> str:
     value = pixel.get(name)
-    if not isinstance(value, str) or not value:
+    if not value or not isinstance(value, str | int):
         raise ProtocolError(f"pixel/list: the answer has not the documented shape at data.pixels[].{name}.")
-    return value
+    return str(value)

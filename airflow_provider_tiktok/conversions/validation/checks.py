@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import fields
@@ -174,7 +175,7 @@ def _check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[V
 def _check_required(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
     """The fields that the event source cannot do without."""
     url = event.page.url if event.page else None
-    if url is not None and not _ABSOLUTE_URL.fullmatch(url):
+    if url is not None and not _is_absolute(url):
         yield found("not_an_absolute_url", "page.url")
     required = _REQUIRED.get(rules.event_source)
     if required is not None and required.applies(rules) and not required.value(event):
@@ -267,9 +268,29 @@ def _check_contents(event: PreparedEvent, _rules: ValidationRules) -> Iterator[V
         fault = _quantity_fault(item.quantity)
         if fault is not None:
             yield found(fault, f"{path}.quantity")
+    fault = _quantity_fault(event.properties.get("num_items"))
+    if fault is not None:
+        yield found(fault, "properties.num_items")
     yield from (found("not_text", path) for path, one in ids if not isinstance(one, str))
     if ids and not event.properties.get("content_type"):
         yield found("content_type_missing", "properties.content_type")
+
+
+def _check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+    """A mileage has value and unit, and a range of prices is two; neither is below zero."""
+    mileage = event.properties.get("mileage")
+    if isinstance(mileage, Mapping):
+        for part in ("value", "unit"):
+            if mileage.get(part) is None:
+                yield found("missing", f"properties.mileage.{part}")
+        if _amount_fault(mileage.get("value")) == "negative":
+            yield found("negative", "properties.mileage.value")
+    prices = _listed(event, "preferred_price_range")
+    if len(prices) not in (0, 2):
+        yield found("not_two", "properties.preferred_price_range")
+    for n, price in enumerate(prices):
+        if _amount_fault(price) == "negative":
+            yield found("negative", f"properties.preferred_price_range[{n}]")
 
 
 def _check_listed(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
@@ -305,6 +326,7 @@ _CHECKS: Final = (
     _check_user_texts,
     _check_money,
     _check_contents,
+    _check_vehicle,
     _check_listed,
     _check_every_value,
 )
@@ -341,6 +363,16 @@ def _listed(event: PreparedEvent, name: str) -> Sequence[Any]:
     """The members of a property that is a list, none where it is something else."""
     members = event.properties.get(name)
     return members if isinstance(members, list | tuple) else ()
+
+
+def _is_absolute(url: str) -> bool:
+    """Whether the address has its scheme and host; brackets must hold a whole IPv6 address."""
+    if not _ABSOLUTE_URL.fullmatch(url):
+        return False
+    try:
+        return "[" not in url or bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
 
 
 def _amount_fault(amount: object) -> str | None:

@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, Final
 
 from airflow_provider_tiktok.conversions.events import Content
-from airflow_provider_tiktok.conversions.values import is_unicode, shown_name
+from airflow_provider_tiktok.conversions.values import holds_email, is_unicode, shown_name
 
 _MAX_DEPTH: Final = 12
 _MAX_DIGITS: Final = 64
@@ -29,6 +29,8 @@ def text_fault(text: object) -> str | None:
         return "not_text"
     if "{{" in text and _PLACEHOLDER.search(text):
         return "unresolved_template"
+    if holds_email(text):
+        return "email_in_clear"
     return None if text.isascii() or is_unicode(text) else "not_unicode"
 
 

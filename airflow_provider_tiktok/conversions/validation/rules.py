@@ -33,6 +33,10 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
         "unresolved_template": _Rule(
             "a template placeholder {{...}} was left in a text", "Resolve the placeholder before sending."
         ),
+        "email_in_clear": _Rule(
+            "an e-mail address in a text that leaves as it is",
+            "Take the address out of this text: it would reach TikTok unhashed.",
+        ),
         "too_long": _Rule("an event_id of over 256 characters", "Use a shorter id.", is_fatal=False),
         "not_whole": _Rule("a number with a fraction where a whole one is needed", "Give a whole number."),
         "not_a_number": _Rule("something else where a number is needed", "Give a plain number."),
@@ -40,6 +44,7 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
         "out_of_range": _Rule("a number of implausible size", "Give a number of a plausible size."),
         "negative": _Rule("an amount below zero", "Give zero or more."),
         "below_one": _Rule("a quantity below one", "Give a quantity of at least 1, or leave it out."),
+        "not_two": _Rule("a range that is not two numbers", "Give the lowest and the highest number."),
         "not_a_list": _Rule("a single value where a list is needed", "Give a list."),
         "not_an_item": _Rule("an item of contents that is no Content", "Give every item as a Content."),
         "null": _Rule("a null inside properties", "Leave the key out instead."),

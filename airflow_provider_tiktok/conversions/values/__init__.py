@@ -21,6 +21,7 @@ from airflow_provider_tiktok.conversions.values.annotations import (
     converters_of,
     to_contents,
 )
+from airflow_provider_tiktok.conversions.values.clear_text import holds_email, mask_emails
 from airflow_provider_tiktok.conversions.values.compounds import (
     as_object,
     to_numbers,
@@ -56,7 +57,9 @@ __all__ = [
     "closest_name",
     "converter_of",
     "converters_of",
+    "holds_email",
     "is_unicode",
+    "mask_emails",
     "refusal",
     "shown_name",
     "single_errors",

@@ -162,3 +162,11 @@ def test_an_object_store_gets_an_object_for_each_write() -> None:
     rows = [json.loads(line)["row"] for name in sorted(objects) for line in objects[name].splitlines()]
     assert rows == [1, 2, 3]
     assert letters.path == "s3://bucket/letters"
+
+
+def test_an_address_in_an_id_is_not_stored(tmp_path: Path) -> None:
+    """An event is often at fault because of it; its line does not repeat it."""
+    letters = DeadLetters(tmp_path / "letters.jsonl", run="r")
+    wrong = EventResult(row=1, rows=1, outcome=Outcome.REJECTED, event_id="jane@example.com-17")
+    letters.write([wrong], record=record)
+    assert "jane" not in (tmp_path / "letters.jsonl").read_text()

@@ -1,0 +1,250 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""LiveRamp's conversions adapter: ``POST /send-events/<ATS configuration id>``, and the destination over it.
+
+Whoever knows the configuration id can post under it, and it stands in the path: so the path is shown to no
+log and no error.
+
+What is documented: all events of one request belong to one user session, and many events in one request are
+not meant. What is not: statuses, bodies, limits, credentials. So any status of success counts, whatever its
+body, and bodies are not read at all. LiveRamp passes events on later, and drops what it does not support
+without a word: its acceptance proves no delivery to TikTok.
+
+Source: LiveRamp, "The TikTok Events API", read 2026-11.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random as random_module
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from msgspec import structs
+
+from airflow_provider_tiktok.conversions.answers import Answer, Verdict
+from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
+from airflow_provider_tiktok.conversions.http import (
+    HttpReply,
+    HttpRequest,
+    Random,
+    RetryPolicy,
+    Transport,
+    Wait,
+    ask,
+    judge_status,
+    wait_unstopped,
+)
+from airflow_provider_tiktok.conversions.liveramp.payload import TIKTOK, check_pass_on, encode, to_record
+from airflow_provider_tiktok.conversions.liveramp.privacy import without_personal
+from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
+
+BASE_URL: Final = "https://capi.analytics.rlcdn.com"
+
+MOST_EVENTS: Final = 100
+"""How many events one request may hold. LiveRamp gives no number, and warns of 1,000."""
+
+_OPENING, _CLOSING = b'{"events":[', b"]}"
+
+_MAY_BE_ONE_EVENT: Final = frozenset({400, 422})
+_REFUSALS_WITHOUT_SUCCESS: Final = 20
+
+_NOT_SET_UP: Final = "Check the events' violations, and that the ATS configuration is set up for TikTok."
+_NOT_APPROVED: Final = "Ask LiveRamp what this ATS configuration demands of servers that call it."
+_HINTS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        400: _NOT_SET_UP,
+        401: _NOT_APPROVED,
+        403: _NOT_APPROVED,
+        404: "Check the ATS configuration id in the connection's password field (LiveRamp's Console: ATS, "
+        "Web, the configuration's Admin tab).",
+        422: _NOT_SET_UP,
+    }
+)
+
+
+class TimedEvent(Encoded, frozen=True, kw_only=True):
+    """An encoded event that can be put in order of time."""
+
+    event_time: int
+
+
+class AdapterClient:
+    """Sends events to one ATS configuration; safe to share between threads.
+
+    :param configuration_id: secret; opaque text without spaces and slashes.
+    :param headers: sent along; LiveRamp documents none.
+    :raises ConfigurationError: the configuration id cannot be one.
+    """
+
+    def __init__(
+        self,
+        configuration_id: str,
+        *,
+        base_url: str = BASE_URL,
+        transport: Transport,
+        headers: Mapping[str, str] | None = None,
+        policy: RetryPolicy | None = None,
+        wait: Wait = wait_unstopped,
+        random: Random = random_module.random,
+    ) -> None:
+        if not configuration_id or re.search(r"[\s/]", configuration_id):
+            raise ConfigurationError("The ATS configuration id is empty, or holds a space or a slash.")
+        self._url = f"{base_url}/send-events/{quote(configuration_id, safe='')}"
+        self._shown = f"POST {urlsplit(base_url).hostname}/send-events/***"
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+        self._transport = transport
+        self._policy = policy
+        self._wait = wait
+        self._random = random
+        self._refusals = _Refusals()
+
+    def __repr__(self) -> str:
+        return f"AdapterClient({self._shown})"
+
+    @property
+    def address(self) -> str:
+        """Where events go to, with the configuration id: secret."""
+        return self._url
+
+    def send(self, events: Sequence[bytes]) -> Answer:
+        """The settled answer for one request of these events, in this order.
+
+        :raises RequestError: as ``http.exchange``.
+        :raises ConfigurationError: the request is refused, whatever its events.
+        """
+        request = HttpRequest(
+            method="POST",
+            url=self._url,
+            headers=self._headers,
+            body=_OPENING + b",".join(events) + _CLOSING,
+            name=self._shown,
+        )
+        return ask(
+            request,
+            transport=self._transport,
+            classify=self._classify,
+            policy=self._policy,
+            wait=self._wait,
+            random=self._random,
+        )
+
+    def _classify(self, reply: HttpReply) -> Answer:
+        answer = judge_status(reply.status, reply.headers)
+        verdict = self._refusals.judge(answer.verdict, status=reply.status)
+        return structs.replace(
+            answer,
+            verdict=verdict,
+            hint=_HINTS.get(reply.status, ""),
+            request_id=reply.header("X-Request-Id"),
+        )
+
+
+class _Refusals:
+    """Tells a fault of one event from a fault of them all, where the status is the same for both.
+
+    LiveRamp documents no statuses. A 400 may mean one event, which must not hold up all others, or the
+    configuration, which must not cost every event its place. So it is taken for the event's fault until
+    many requests were refused and none accepted.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._refused = 0
+        self._has_accepted = False
+
+    def judge(self, verdict: Verdict, *, status: int) -> Verdict:
+        """The verdict on one reply, in the light of those before."""
+        with self._lock:
+            self._has_accepted |= verdict is Verdict.ACCEPTED
+            if status not in _MAY_BE_ONE_EVENT:
+                return verdict
+            self._refused += 1
+            is_fault_of_all = not self._has_accepted and self._refused > _REFUSALS_WITHOUT_SUCCESS
+            return Verdict.CONFIGURATION if is_fault_of_all else Verdict.PAYLOAD
+
+
+class LiveRampDestination:
+    """LiveRamp, as the engine's destination.
+
+    :param check: what is wrong with an event (``rules.EventChecks``).
+    :param platforms: whom LiveRamp shall pass events on to.
+    :param pass_on: LiveRamp's key in ``user_data`` to the match key to put there (see ``payload.encode``).
+    :raises ConfigurationError: more events in a request than belong to a user session, or a match key that
+        may not go this way.
+    """
+
+    def __init__(
+        self,
+        client: AdapterClient,
+        *,
+        check: Callable[[PreparedEvent], tuple[Violation, ...]],
+        max_events: int = 20,
+        max_bytes: int = 1_000_000,
+        platforms: Sequence[str] = TIKTOK,
+        pass_on: Mapping[str, str] | None = None,
+    ) -> None:
+        self._pass_on = check_pass_on(pass_on or {})
+        if not 1 <= max_events <= MOST_EVENTS:
+            raise ConfigurationError(
+                f"max_events_per_request must be 1 to {MOST_EVENTS}: a request to LiveRamp holds events "
+                "of one user session."
+            )
+        self._client = client
+        self._check = check
+        self._platforms = tuple(platforms)
+        self._limits = Limits(
+            max_events=max_events, max_bytes=max_bytes, overhead_bytes=len(_OPENING) + len(_CLOSING)
+        )
+
+    @property
+    def name(self) -> str:
+        """How people call the place. It says what a receipt of it proves."""
+        return "LiveRamp (its acceptance proves no delivery to TikTok)"
+
+    @property
+    def address(self) -> str:
+        """What tells this destination from every other, configuration id included: only ever digested."""
+        return repr((self._client.address, self._platforms))
+
+    @property
+    def limits(self) -> Limits:
+        """How large one request may be."""
+        return self._limits
+
+    def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
+        """Everything LiveRamp would refuse or drop, ``event.violations`` included."""
+        return self._check(event)
+
+    def encode(self, event: PreparedEvent) -> TimedEvent:
+        """The event in its wire form. Events share a request only within one session and one envelope."""
+        return TimedEvent(
+            body=encode(event, platforms=self._platforms, pass_on=self._pass_on),
+            group=_session_of(event),
+            event_time=event.event_time or 0,
+        )
+
+    def record(self, event: PreparedEvent) -> Mapping[str, Any]:
+        """The event for the dead letters, without envelope, address, session and what is personal in it."""
+        return to_record(without_personal(event))
+
+    def send(self, batch: Batch) -> Answer:
+        """LiveRamp's answer to one session's events, sent in order of time."""
+        return self._client.send([event.body for event in sorted(batch.events, key=_time_of)])
+
+
+def _session_of(event: PreparedEvent) -> bytes:
+    """What tells this user session from others; shows neither its id nor the envelope."""
+    parts = (event.user.session_id or "", unwrap(event.user.envelope or ""))
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
+
+
+def _time_of(event: Encoded) -> int:
+    return event.event_time if isinstance(event, TimedEvent) else 0

@@ -1,0 +1,224 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""What LiveRamp would refuse in an event, or drop without a word, found before it is sent.
+
+What LiveRamp and TikTok share (id, time, amounts, currency, placeholders) is judged by ``validation``, since
+the event ends at TikTok. Here stands what is LiveRamp's own: the envelope, the event types, the address that
+every event must have, and that nothing in the event is an e-mail address or a telephone number.
+
+Sources: LiveRamp, "The TikTok Events API" and "Supported parameters for TikTok Events API", read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from airflow_provider_tiktok.conversions import validation
+from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.event_names import NameStatus
+from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
+from airflow_provider_tiktok.conversions.liveramp import event_types, stored_envelopes
+from airflow_provider_tiktok.conversions.liveramp.payload import (
+    DEVICE_KEYS,
+    NOT_SENT,
+    as_custom_value,
+    is_advertising_id,
+)
+from airflow_provider_tiktok.conversions.liveramp.privacy import find_personal
+from airflow_provider_tiktok.conversions.validation import ValidationRules
+from airflow_provider_tiktok.conversions.values import shown_name, to_integer
+
+_OF_TIKTOK_ALONE: Final = frozenset(
+    {*NameStatus, "not_for_this_source", "no_match_key", "external_id_alone", "content_type_missing"}
+)
+"""Rules of the shared room that say nothing of an event on LiveRamp's way."""
+
+_SHARED_PATHS: Final = (
+    "event",
+    "event_id",
+    "event_time",
+    "app",
+    "properties",
+    *(f"user.{name}" for name in (*DEVICE_KEYS, "att_status")),
+)
+"""Event paths that LiveRamp's payload is made of and that it judges no differently from TikTok's."""
+
+_APP_ID: Final = re.compile(r"[0-9]+|[A-Za-z]\w*(\.\w+)+", re.ASCII)
+
+_MISSING_ENVELOPE: Final = Violation(
+    "user.envelope",
+    "missing",
+    "Map user.envelope to LiveRamp's envelope of this person; events without one can go to TikTok directly.",
+)
+_MISSING_URL: Final = Violation(
+    "page.url", "missing", "Map page.url: LiveRamp asks for an address, of app events too (the store's page)."
+)
+_WRONG_URL: Final = Violation(
+    "page.url", "not_an_absolute_url", "Give the whole address, from https:// or http:// on."
+)
+_WRONG_APP_ID: Final = Violation(
+    "app.app_id", "not_an_app_id", "Give the number of the App Store or the package name of Google Play."
+)
+
+
+_NO_LIMITED_USE: Final = Violation(
+    "limited_data_use",
+    "no_form_for_liveramp",
+    "LiveRamp's form cannot say that the use of this event is limited: send it to TikTok directly.",
+)
+
+
+class EventChecks:
+    """Everything that is wrong with an event on its way to LiveRamp.
+
+    :param now: Unix seconds.
+    :param max_event_age_s: older events are told of; LiveRamp documents no limit, TikTok's attribution does.
+    :param refuse_old: whether older events are kept back.
+    :param is_strict: whether event types that LiveRamp's pages do not name are refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = time.time,
+        max_event_age_s: float = 28 * validation.SECONDS_PER_DAY,
+        refuse_old: bool = False,
+        is_strict: bool = False,
+    ) -> None:
+        limits: dict[str, Any] = {"now": now, "max_event_age_s": max_event_age_s, "refuse_old": refuse_old}
+        self._web = ValidationRules(event_source="web", require_page_url=False, **limits)
+        self._app = ValidationRules(event_source="app", **limits)
+        self._is_strict = is_strict
+
+    def __call__(self, event: PreparedEvent) -> tuple[Violation, ...]:
+        """What the event came with first, then all own findings, each path and rule once."""
+        found = {(one.path, one.rule): one for one in event.violations}
+        for one in (*self._shared_findings(event), *self._own_findings(event)):
+            found.setdefault((one.path, one.rule), one)
+        return tuple(found.values())
+
+    def _shared_findings(self, event: PreparedEvent) -> Iterator[Violation]:
+        rules = self._app if is_app_event(event) else self._web
+        for one in validation.check(event, rules):
+            if one.rule not in _OF_TIKTOK_ALONE and _is_within(one.path, _SHARED_PATHS):
+                yield one
+
+    def _own_findings(self, event: PreparedEvent) -> Iterator[Violation]:
+        for rule in _OWN_RULES:
+            yield from rule(event)
+        fault = event_types.find_fault(event.event, is_strict=self._is_strict) if event.event else None
+        if fault is not None:
+            yield fault
+
+
+def is_app_event(event: PreparedEvent) -> bool:
+    """Whether the event happened in an app: it names the app or the device, or only an app can send it."""
+    has_device = any(getattr(event.user, name) for name in (*DEVICE_KEYS, "att_status"))
+    return event.app is not None or has_device or event.event in event_types.APP_TYPES
+
+
+def _check_envelope(event: PreparedEvent) -> Iterator[Violation]:
+    if not event.user.envelope:
+        yield _MISSING_ENVELOPE
+        return
+    try:
+        stored_envelopes.unwrap(event.user.envelope)
+    except EventError as error:
+        yield Violation("user.envelope", error.rule, error.remedy)
+
+
+def _check_url(event: PreparedEvent) -> Iterator[Violation]:
+    url = event.page.url if event.page else None
+    if not url:
+        yield _MISSING_URL
+    elif not _is_absolute(url):
+        yield _WRONG_URL
+    elif "{{" in url or "}}" in url:
+        yield Violation("page.url", "unresolved_template", "Resolve the placeholder before sending.")
+
+
+def _check_app_id(event: PreparedEvent) -> Iterator[Violation]:
+    app_id = event.app.app_id if event.app else None
+    if app_id and not _APP_ID.fullmatch(app_id):
+        yield _WRONG_APP_ID
+
+
+def _check_device(event: PreparedEvent) -> Iterator[Violation]:
+    for name in DEVICE_KEYS:
+        value = getattr(event.user, name)
+        if value and "{{" not in value and not is_advertising_id(value):
+            yield Violation(
+                f"user.{name}",
+                "not_an_advertising_id",
+                "LiveRamp takes the device's id itself, in the form of a UUID: this one was left out.",
+                is_fatal=False,
+            )
+
+
+def _check_quantity(event: PreparedEvent) -> Iterator[Violation]:
+    try:
+        quantity = to_integer(event.properties.get("quantity"))
+    except EventError as error:
+        yield Violation("properties.quantity", error.rule, error.remedy)
+        return
+    if quantity is not None and quantity < 1:
+        yield Violation("properties.quantity", "below_one", "Give a quantity of at least 1, or leave it out.")
+
+
+def _check_form(event: PreparedEvent) -> Iterator[Violation]:
+    for name, value in event.properties.items():
+        if name != "contents" and as_custom_value(value) is NOT_SENT:
+            yield Violation(
+                f"properties.{shown_name(name)}",
+                "no_form_for_liveramp",
+                "LiveRamp takes texts and numbers here: this list or object was left out of the event.",
+                is_fatal=False,
+            )
+
+
+def _check_groups(event: PreparedEvent) -> Iterator[Violation]:
+    if event.limited_data_use:
+        yield _NO_LIMITED_USE
+    for name in ("ad", "lead"):
+        if getattr(event, name) is not None:
+            remedy = "LiveRamp has no place for this group: it was left out of the event."
+            yield Violation(name, "no_form_for_liveramp", remedy, is_fatal=False)
+
+
+def _check_privacy(event: PreparedEvent) -> Iterator[Violation]:
+    for path in find_personal(event):
+        yield Violation(
+            path,
+            "personal_data",
+            "Take e-mail addresses, telephone numbers and digests out of this field: on LiveRamp's way the "
+            "envelope alone tells who it was.",
+        )
+
+
+def _is_absolute(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", url)
+    except ValueError:
+        return False
+
+
+def _is_within(path: str, parents: tuple[str, ...]) -> bool:
+    return any(path == parent or path.startswith((f"{parent}.", f"{parent}[")) for parent in parents)
+
+
+_OWN_RULES: Final[tuple[Callable[[PreparedEvent], Iterator[Violation]], ...]] = (
+    _check_envelope,
+    _check_url,
+    _check_app_id,
+    _check_device,
+    _check_quantity,
+    _check_form,
+    _check_groups,
+    _check_privacy,
+)

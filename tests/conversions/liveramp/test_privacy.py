@@ -1,0 +1,42 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+
+from airflow_provider_tiktok.conversions.liveramp.payload import to_record
+from airflow_provider_tiktok.conversions.liveramp.privacy import find_personal, without_personal
+from tests.conversions.liveramp.samples import app_record, prepared, web_record
+
+
+def test_a_clean_event_is_itself() -> None:
+    """Nothing is taken out, and nothing is made anew."""
+    event = prepared(app_record())
+    assert without_personal(event) is event
+
+
+def test_what_is_personal_is_taken_out() -> None:
+    """Of address, app, properties and items; the rest stays."""
+    record = app_record(page={"url": "https://shop.example.com/?m=person@example.com"})
+    record["app"] = {"app_id": "com.example.app", "app_name": "for person@example.com"}
+    record["properties"] = {
+        "currency": "USD",
+        "first_name": "Ada",
+        "note": "+12025550123",
+        "tags": {"a": ["person@example.com"]},
+        "contents": [{"content_id": "1", "content_name": "person@example.com"}],
+    }
+    cleaned = without_personal(prepared(record))
+    assert list(find_personal(cleaned)) == []
+    stored = to_record(cleaned)
+    assert stored["app"] == {"app_id": "com.example.app"}
+    assert stored["properties"] == {"currency": "USD", "contents": ({"content_id": "1"},)}
+    assert "person@example.com" not in json.dumps(stored)
+
+
+def test_an_order_s_digest_is_no_person() -> None:
+    """Only where an id of a business is expected."""
+    digest = "b" * 64
+    properties = {"order_id": digest, "hint": digest}
+    assert list(find_personal(prepared(web_record(properties=properties)))) == ["properties.hint"]
