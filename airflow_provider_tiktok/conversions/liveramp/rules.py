@@ -34,7 +34,14 @@ from airflow_provider_tiktok.conversions.validation import ValidationRules
 from airflow_provider_tiktok.conversions.values import shown_name, to_integer
 
 _OF_TIKTOK_ALONE: Final = frozenset(
-    {*NameStatus, "not_for_this_source", "no_match_key", "external_id_alone", "content_type_missing"}
+    {
+        *NameStatus,
+        "not_for_this_source",
+        "no_match_key",
+        "external_id_alone",
+        "content_type_missing",
+        "email_in_clear",  # ``personal_data`` here, which says more
+    }
 )
 """Rules of the shared room that say nothing of an event on LiveRamp's way."""
 
