@@ -1,0 +1,55 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Bare `make` lists the tasks. Each makes what it needs: a Python 3.11 or later with venv is enough.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_FLAGS := --quiet --disable-pip-version-check
+MATRIX := 2.11 3.0 3.1 3.2
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench test-matrix clean $(MATRIX:%=test-airflow-%)
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## a day of real purchases: ETL, database, Airflow, simulator, receipt; nothing leaves the machine
+	$(BIN)/python example_dags/run_demo.py
+
+test: $(READY) ## all tests on the pinned Airflow
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## style, types and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## put the source into its form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## how fast it is, in figures
+	$(BIN)/python tests/benchmarks/run_bench.py
+
+test-matrix: $(MATRIX:%=test-airflow-%) ## the Airflow tests on every older Airflow that is supported
+
+$(MATRIX:%=test-airflow-%): test-airflow-%: .venv-%/.ready
+	.venv-$*/bin/python -m pytest tests/airflow tests/test_packaging.py $(ARGS)
+
+clean: ## remove what the tasks made
+	rm -rf .venv .venv-* .demo .bench dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --no-deps and --no-build-isolation: the pinned list is all there is, nothing is resolved anew.
+$(READY): requirements/development.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements/development.txt
+	$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-%/.ready: requirements/airflow-%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install $(PIP_FLAGS) --constraint requirements/airflow-$*.txt --editable '.[test]'
+	@touch $@
