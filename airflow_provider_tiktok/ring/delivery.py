@@ -1,0 +1,253 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The operator behind all operators that send events: it joins source, destination and engine.
+
+It holds no rule of its own. What a subclass adds is where rows come from and where events go to. The
+library is imported when the task runs, so that parsing a DAG file stays cheap.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
+from airflow_provider_tiktok.ring.failures import as_airflow_failure, failing_as_airflow
+from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
+from airflow_provider_tiktok.ring.webhook import telling_webhook
+
+if TYPE_CHECKING:
+    import os
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+    from airflow_provider_tiktok.conversions.delivery.destination import Destination
+    from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, Source
+    from airflow_provider_tiktok.conversions.identifiers import IdentityRules
+    from airflow_provider_tiktok.conversions.mapping import EventMapping
+
+log = logging.getLogger(__name__)
+
+RECEIPT_KEY = "receipt"
+"""XCom key of the receipt; it is there for failed tasks as well."""
+
+
+class DeliverEventsOperator(BaseOperator):
+    """Sends every event of a source to a destination, and returns the receipt.
+
+    :param mapping: event path to column, or to several: ``{"user.email": ["email", "billing_email"]}``. All
+        of them count for paths that take several values, else the first that has one. ``None``: records
+        come in the API's own shape, or flat with well-known names.
+    :param defaults: event path to the value used where a row has none.
+    :param group_by: consecutive rows with equal values in these columns are line items of one event.
+    :param event_id_from: columns that make the ``event_id``. Without it, and without a mapped id, the id is a
+        digest of the event, so equal events have equal ids.
+    :param timezone: of times that name none, such as ``America/New_York``. ``None``: such times are refused.
+    :param default_region: country of telephone numbers that name none, such as ``US``. ``None``: such numbers
+        are left out and counted.
+    :param identity_policy: ``auto`` hashes what is not hashed yet; ``raw`` refuses digests, ``hashed``
+        refuses anything else.
+    :param lower_external_id: whether external ids are lower-cased before they are hashed.
+    :param ttclid_from_url: take the click id from the page's address where the row has none.
+    :param limited_data_use: for events that do not say it themselves.
+    :param require_consent: skip events whose ``consent`` is not true.
+    :param validate_only: go the whole road up to the wire and send nothing. The API is not asked.
+    :param max_event_age: older events are counted in a warning, or refused with ``refuse_old_events``.
+    :param refuse_old_events: whether events older than ``max_event_age`` are rejected.
+    :param max_events_per_request: at most this many events in one request.
+    :param max_bytes_per_request: at most this many bytes in one request.
+    :param max_in_flight: requests under way at once.
+    :param max_attempts_per_request: how often one request is tried before the run stops.
+    :param max_requests_per_second: of this task; ``None`` for no limit.
+    :param max_rejected: the task fails when more events are rejected. The others are sent all the same.
+    :param dead_letter_path: file for events that were not accepted (templated); local or object storage.
+        ``None``: ``tiktok_dead_letters/<dag>/<run>/<task>.jsonl`` below the option ``[tiktok]
+        dead_letter_folder``, or below Airflow's home.
+    :param result_webhook_url: posted the receipt as JSON when a try of the task ends, however it ends
+        (templated). What fails there is a warning. An address that is itself a secret belongs into the
+        connection: Airflow stores rendered arguments.
+    :param result_webhook_conn_id: connection with the webhook's address, and as its password the secret that
+        the message is signed with (templated).
+    """
+
+    template_fields: Sequence[str] = ("dead_letter_path", "result_webhook_url", "result_webhook_conn_id")
+    ui_color = "#d7f5f3"
+
+    _AT_LEAST: ClassVar[Mapping[str, int]] = {
+        "max_events_per_request": 1,
+        "max_bytes_per_request": 1,
+        "max_in_flight": 1,
+        "max_attempts_per_request": 1,
+        "max_rejected": 0,
+    }
+
+    def __init__(
+        self,
+        *,
+        mapping: Mapping[str, str | Sequence[str]] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        group_by: str | Sequence[str] = (),
+        event_id_from: str | Sequence[str] = (),
+        timezone: str | None = None,
+        default_region: str | None = None,
+        identity_policy: str = "auto",
+        lower_external_id: bool = False,
+        ttclid_from_url: bool = False,
+        limited_data_use: bool | None = None,
+        require_consent: bool = False,
+        validate_only: bool = False,
+        max_event_age: timedelta = timedelta(days=28),
+        refuse_old_events: bool = False,
+        max_events_per_request: int = 1000,
+        max_bytes_per_request: int = 1_000_000,
+        max_in_flight: int = 4,
+        max_attempts_per_request: int = 5,
+        max_requests_per_second: int | None = None,
+        max_rejected: int = 0,
+        dead_letter_path: str | os.PathLike[str] | None = None,
+        result_webhook_url: str | None = None,
+        result_webhook_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.mapping = mapping
+        self.defaults = defaults
+        self.group_by = group_by
+        self.event_id_from = event_id_from
+        self.timezone = timezone
+        self.default_region = default_region
+        self.identity_policy = identity_policy
+        self.lower_external_id = lower_external_id
+        self.ttclid_from_url = ttclid_from_url
+        self.limited_data_use = limited_data_use
+        self.require_consent = require_consent
+        self.validate_only = validate_only
+        self.max_event_age = max_event_age
+        self.refuse_old_events = refuse_old_events
+        self.max_events_per_request = max_events_per_request
+        self.max_bytes_per_request = max_bytes_per_request
+        self.max_in_flight = max_in_flight
+        self.max_attempts_per_request = max_attempts_per_request
+        self.max_requests_per_second = max_requests_per_second
+        self.max_rejected = max_rejected
+        self.dead_letter_path = dead_letter_path
+        self.result_webhook_url = result_webhook_url
+        self.result_webhook_conn_id = result_webhook_conn_id
+        self._stop: threading.Event | None = None
+
+    @abstractmethod
+    def open_source(self) -> Source:
+        """Where rows come from."""
+
+    @abstractmethod
+    def open_destination(self, stop: threading.Event) -> AbstractContextManager[Destination]:
+        """Where events go to, for the length of the run.
+
+        :param stop: set when the run is to end: waits must end then.
+        """
+
+    def after_delivery(self, source: Source) -> None:
+        """Told once the source was read: what it has to say goes into the log."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """The receipt, once every event of the source has its result."""
+        url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
+        with telling_webhook(context, url=url, conn_id=conn_id) as message:
+            with failing_as_airflow():
+                delivery = self._deliver(context)
+            message["receipt"] = delivery.receipt.as_dict()
+            self._report(delivery, context)
+            with failing_as_airflow():
+                delivery.receipt.check_threshold(self.max_rejected)
+        return delivery.receipt.as_dict()
+
+    def on_kill(self) -> None:
+        """End the run in order: requests under way are waited for, then the receipt is written."""
+        if self._stop is not None:
+            self._stop.set()
+
+    def _deliver(self, context: Context) -> Delivery:
+        from airflow_provider_tiktok.conversions.delivery.engine import deliver
+
+        self._check_arguments()
+        self._stop = stop = threading.Event()
+        mapping, identity, source = self._event_mapping(), self._identity_rules(), self.open_source()
+        with self.open_destination(stop) as destination:
+            delivery = deliver(
+                source,
+                mapping=mapping,
+                identity=identity,
+                destination=destination,
+                options=self._options(),
+                dead_letters=self._dead_letters(context),
+                checkpoints=checkpoints_of(context),
+                stop=stop,
+            )
+        self.after_delivery(source)
+        return delivery
+
+    def _report(self, delivery: Delivery, context: Context) -> None:
+        """Show the receipt in the log and keep it in XCom, then raise what ended the run, if anything did."""
+        from airflow_provider_tiktok.conversions.report import as_table
+
+        log.info("%s", as_table(delivery.receipt))
+        context["ti"].xcom_push(key=RECEIPT_KEY, value=delivery.receipt.as_dict())
+        if delivery.stopped_by is not None:
+            raise as_airflow_failure(delivery.stopped_by) from delivery.stopped_by
+
+    def _check_arguments(self) -> None:
+        for name, least in self._AT_LEAST.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigurationError(f"{name} must be a whole number of at least {least}.")
+
+    def _event_mapping(self) -> EventMapping:
+        from airflow_provider_tiktok.conversions.mapping import EventMapping
+
+        return EventMapping(
+            mapping=self.mapping,
+            defaults=self._all_defaults(),
+            group_by=self.group_by,
+            event_id_from=self.event_id_from,
+            timezone=self.timezone,
+            ttclid_from_url=self.ttclid_from_url,
+        )
+
+    def _all_defaults(self) -> dict[str, Any]:
+        """What the task says of every event: the run's own ``limited_data_use`` is a default like others."""
+        of_run = {} if self.limited_data_use is None else {"limited_data_use": self.limited_data_use}
+        return {**of_run, **(self.defaults or {})}
+
+    def _identity_rules(self) -> IdentityRules:
+        from airflow_provider_tiktok.conversions.identifiers import IdentityRules
+
+        return IdentityRules(
+            policy=self.identity_policy,  # type: ignore[arg-type]  # checked there, with a clear error
+            default_region=self.default_region,
+            lower_external_id=self.lower_external_id,
+        )
+
+    def _options(self) -> Options:
+        from airflow_provider_tiktok.conversions.delivery.engine import Options
+
+        return Options(
+            max_in_flight=self.max_in_flight,
+            require_consent=self.require_consent,
+            validate_only=self.validate_only,
+        )
+
+    def _dead_letters(self, context: Context) -> DeadLetters:
+        from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+
+        path = self.dead_letter_path or default_dead_letters(context)
+        return DeadLetters(as_path(path), run=run_label(context))

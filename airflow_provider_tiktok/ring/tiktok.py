@@ -1,0 +1,124 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The operator behind all operators that send events to TikTok."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_tiktok.conversions.delivery.destination import Destination
+    from airflow_provider_tiktok.conversions.validation import ValidationRules
+    from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+
+log = logging.getLogger(__name__)
+
+
+class SendToTikTokOperator(DeliverEventsOperator):
+    """Sends every event of a source to TikTok, and returns the receipt.
+
+    :param tiktok_conn_id: connection of type ``tiktok`` (templated).
+    :param event_source: ``web``, ``app``, ``offline`` or ``crm``.
+    :param event_source_id: pixel code, TikTok app id or event set id (templated). ``None``: the connection's
+        for this event source.
+    :param test_event_code: makes every event a test that shows in Events Manager and counts for nothing
+        (templated). ``None``: the events are live, whatever the connection says.
+    :param offline_keys: an offline event must carry one of these identifiers.
+    :param require_page_url: whether web events without ``page.url`` are rejected.
+    :param require_lead_id: whether CRM events without ``lead.lead_id`` are rejected.
+    :param extra_event_names: standard events that are younger than this version.
+    :param demo_mode: send to a simulator inside this task instead. ``None``: as the connection says.
+
+    All further arguments are those of :class:`DeliverEventsOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *DeliverEventsOperator.template_fields,
+        "tiktok_conn_id",
+        "event_source_id",
+        "test_event_code",
+    )
+
+    def __init__(
+        self,
+        *,
+        tiktok_conn_id: str = "tiktok_default",
+        event_source: str = "web",
+        event_source_id: str | None = None,
+        test_event_code: str | None = None,
+        offline_keys: Sequence[str] = ("email", "phone", "external_id"),
+        require_page_url: bool = True,
+        require_lead_id: bool = True,
+        extra_event_names: Sequence[str] = (),
+        demo_mode: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tiktok_conn_id = tiktok_conn_id
+        self.event_source = event_source
+        self.event_source_id = event_source_id
+        self.test_event_code = test_event_code
+        self.offline_keys = offline_keys
+        self.require_page_url = require_page_url
+        self.require_lead_id = require_lead_id
+        self.extra_event_names = extra_event_names
+        self.demo_mode = demo_mode
+
+    def choose_test_event_code(self, hook: TikTokHook) -> str | None:
+        """The code that makes tests of this run's events; ``None``: they are live.
+
+        The connection's is left alone: forgotten there, it would make all its events count for nothing.
+        """
+        return (self.test_event_code or "").strip() or None
+
+    @contextmanager
+    def open_destination(self, stop: threading.Event) -> Iterator[Destination]:
+        """TikTok, as this task's arguments and its connection describe it."""
+        from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+
+        with TikTokHook(self.tiktok_conn_id, demo_mode=self.demo_mode) as hook:
+            yield self._destination(hook, stop)
+
+    def _destination(self, hook: TikTokHook, stop: threading.Event) -> Destination:
+        from airflow_provider_tiktok.conversions.batching import Limits
+        from airflow_provider_tiktok.conversions.http import RetryPolicy
+        from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
+
+        event_source_id = hook.event_source_id(self.event_source, given=self.event_source_id)
+        test_event_code = self.choose_test_event_code(hook)
+        if test_event_code:
+            log.warning("Test events: they show in Events Manager, and count for no campaign.")
+        client = hook.get_client(
+            stop=stop,
+            policy=RetryPolicy(max_attempts=self.max_attempts_per_request),
+            max_requests_per_second=self.max_requests_per_second,
+            known_source_ids={self.event_source: event_source_id},
+        )
+        return TikTokDestination(
+            client,
+            event_source=self.event_source,
+            event_source_id=event_source_id,
+            test_event_code=test_event_code,
+            rules=self._validation_rules(),
+            limits=Limits(max_events=self.max_events_per_request, max_bytes=self.max_bytes_per_request),
+        )
+
+    def _validation_rules(self) -> ValidationRules:
+        from airflow_provider_tiktok.conversions.validation import ValidationRules
+
+        return ValidationRules(
+            event_source=self.event_source,  # type: ignore[arg-type]  # checked there
+            max_event_age_s=self.max_event_age.total_seconds(),
+            refuse_old=self.refuse_old_events,
+            offline_keys=tuple(self.offline_keys),
+            require_page_url=self.require_page_url,
+            require_lead_id=self.require_lead_id,
+            extra_event_names=frozenset(self.extra_event_names),
+        )

@@ -1,0 +1,107 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The result webhook of a task: told how the task ended, and never able to change it.
+
+Where it goes is an argument or a connection. Of a connection count the address (``host`` as a whole address,
+or ``host``, ``port``, ``schema`` and the extra field ``path``), and ``password``, which is the secret of the
+signature.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError
+from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+
+
+@contextmanager
+def telling_webhook(
+    context: Mapping[str, Any], *, url: str | None, conn_id: str | None
+) -> Iterator[dict[str, Any]]:
+    """A message to add to, posted when the block ends, however it ends; nothing without an address.
+
+    :param url: in place of the connection's address.
+    :param conn_id: connection of the webhook.
+    """
+    message = {**_run_of(context), "state": "success", "receipt": None, "failure": None}
+    try:
+        yield message
+    except BaseException as error:
+        message |= {"state": _state_after(error, context), "failure": failure_of(error)}
+        raise
+    finally:
+        post_quietly(message, url=url, conn_id=conn_id)
+
+
+def post_quietly(message: Mapping[str, Any], *, url: str | None, conn_id: str | None) -> None:
+    """The message is posted, or the log has a warning."""
+    if not url and not conn_id:
+        return
+    try:
+        _post(message, url=url, conn_id=conn_id)
+        log.info("The result was posted to the webhook.")
+    except ConversionsError as error:
+        log.warning("The result webhook failed, which changes nothing else: %s", error)
+    except Exception as error:  # a secrets backend has errors of its own, and a text that may tell too much
+        log.warning("The result webhook failed, which changes nothing else: %s", type(error).__name__)
+
+
+def failure_of(error: BaseException) -> dict[str, str]:
+    """What failed, as ``kind`` and ``message``; the message of a foreign error is left out."""
+    if isinstance(error, PermanentFailure | TemporaryFailure):
+        return {"kind": error.kind or type(error).__name__, "message": str(error)}
+    message = str(error) if isinstance(error, ConversionsError) else ""
+    return {"kind": type(error).__name__, "message": message}
+
+
+def _run_of(context: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"dag_id": "", "run_id": "", "task_id": "", "map_index": -1, "try_number": 1}
+    return {name: getattr(context["ti"], name, default) for name, default in names.items()}
+
+
+def _state_after(error: BaseException, context: Mapping[str, Any]) -> str:
+    """The task's state as far as can be told here: a retry policy may still decide otherwise."""
+    task = context["ti"]
+    retries_left = getattr(task, "max_tries", 0) - getattr(task, "try_number", 1) + 1
+    may_retry = isinstance(error, Exception) and not isinstance(error, AirflowFailException)
+    return "up_for_retry" if may_retry and retries_left > 0 else "failed"
+
+
+def _post(message: Mapping[str, Any], *, url: str | None, conn_id: str | None) -> None:
+    from airflow_provider_tiktok.conversions.http import RequestsTransport
+    from airflow_provider_tiktok.conversions.webhook import post_result
+
+    address, secret = _read_connection(conn_id) if conn_id else ("", None)
+    transport = RequestsTransport(connect_timeout_s=CONNECT_TIMEOUT_S, read_timeout_s=READ_TIMEOUT_S)
+    try:
+        post_result(message, url=url or address, secret=secret, transport=transport)
+    finally:
+        transport.close()
+
+
+def _read_connection(conn_id: str) -> tuple[str, str | None]:
+    """Address and secret of a connection."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+    try:
+        connection: Any = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(f"result_webhook_conn_id: connection {conn_id!r} is not defined.") from None
+    host = (connection.host or "").strip()
+    if "://" in host or not host:
+        return host, connection.password
+    port = f":{connection.port}" if connection.port else ""
+    path = str(connection.extra_dejson.get("path") or "").lstrip("/")
+    return f"{connection.schema or 'https'}://{host}{port}/{path}", connection.password

@@ -1,0 +1,114 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""From files, local or in object storage, to TikTok, directly or through LiveRamp."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
+from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
+from airflow_provider_tiktok.ring.sources import open_files
+from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_tiktok.conversions.delivery.engine import Source
+
+log = logging.getLogger(__name__)
+
+REPEATS_KNOWN_S = 48 * 3600
+"""TikTok, Events API 2.0, "Event deduplication" (v1.3), read 2026-11: repeats are removed for 48 hours."""
+
+
+class FilesReader(DeliverEventsOperator):
+    """Sends the records of files; a subclass says where to.
+
+    Read are JSON Lines, JSON, CSV, TSV and Parquet, also compressed. A dead letter file of an earlier run is
+    a file like others: its events are sent again under their old ids, and a warning tells when that is too
+    late for TikTok to know them as repeats.
+
+    :param path: a file, a folder, a pattern such as ``s3://sales/2026-11-23/*.jsonl.gz``, or several of
+        them (templated). Files of a folder or pattern are read in the order of their names.
+    :param storage_conn_id: Airflow connection of the object storage (templated). ``None``: as the
+        environment says.
+    :param format: ``jsonl``, ``json``, ``csv``, ``tsv``, ``parquet``; ``auto`` goes by the file's name.
+    :param compression: ``auto`` goes by the file's first bytes.
+    :param encoding: of text files.
+    :param csv_delimiter: ``None``: a comma, in TSV a tabulator.
+    """
+
+    file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id")
+    template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, *file_fields)
+
+    def __init__(
+        self,
+        *,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        storage_conn_id: str | None = None,
+        format: str = "auto",
+        compression: str = "auto",
+        encoding: str = "utf-8",
+        csv_delimiter: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.storage_conn_id = storage_conn_id
+        self.format = format
+        self.compression = compression
+        self.encoding = encoding
+        self.csv_delimiter = csv_delimiter
+
+    def open_source(self) -> Source:
+        """The files' records."""
+        return open_files(
+            self.path,
+            storage_conn_id=self.storage_conn_id,
+            format=self.format,
+            compression=self.compression,
+            encoding=self.encoding,
+            csv_delimiter=self.csv_delimiter,
+        )
+
+    def after_delivery(self, source: Source) -> None:
+        """Warn where dead letters were sent again too late for TikTok to know which of them it has."""
+        oldest = getattr(source, "oldest_replay_time", None)
+        if oldest is None or time.time() - oldest <= REPEATS_KNOWN_S:
+            return
+        log.warning(
+            "The oldest dead letter is %.0f hours old. TikTok removes repeats for 48 hours only: events that "
+            "were unconfirmed may now count twice.",
+            (time.time() - oldest) / 3600,
+        )
+
+
+class FilesToTikTokOperator(FilesReader, SendToTikTokOperator):
+    """Sends the records of files to TikTok.
+
+    All arguments are those of :class:`FilesReader`, :class:`SendToTikTokOperator` and
+    :class:`DeliverEventsOperator`.
+    """
+
+    template_fields: Sequence[str] = (*SendToTikTokOperator.template_fields, *FilesReader.file_fields)
+
+
+class FilesToLiveRampOperator(FilesReader, SendToLiveRampOperator):
+    """Sends the records of files to TikTok through LiveRamp, under identity envelopes.
+
+    Without a ``mapping`` a record may also be an event in LiveRamp's own form. A dead letter file holds no
+    envelopes: join them to its events by ``event_id`` before it is sent again.
+
+    All arguments are those of :class:`FilesReader`, :class:`SendToLiveRampOperator` and
+    :class:`DeliverEventsOperator`.
+    """
+
+    template_fields: Sequence[str] = (*SendToLiveRampOperator.template_fields, *FilesReader.file_fields)
+
+    def open_source(self) -> Source:
+        """The files' records, those in LiveRamp's form as nested ones."""
+        return self.read_liveramp_records(super().open_source())

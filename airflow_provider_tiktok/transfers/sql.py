@@ -1,0 +1,96 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""From any database that Airflow has a hook for to TikTok, directly or through LiveRamp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
+from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
+from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
+from airflow_provider_tiktok.ring.sources import open_query
+from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_tiktok.conversions.delivery.engine import Source
+
+
+class QueryReader(DeliverEventsOperator):
+    """Sends the rows of a query; a subclass says where to.
+
+    Rows are fetched in pages, with a server-side cursor where the driver has one, and never all in memory.
+
+    :param sql: one query (templated, also from a file ending in ``.sql``).
+    :param sql_conn_id: connection of the database (templated).
+    :param parameters: bound to the query by the driver (templated). They are shown in no rendered field.
+    :param order_by: columns that the query itself orders by and that tell every row apart. Naming them says
+        that reading again gives the same rows in the same order, so that a retry can go on where a killed
+        try stopped (Airflow 3.3 and later). The query is never changed.
+    :param page_size: rows that are fetched at once. It changes no request.
+    :param hook_params: arguments of the database hook, such as ``{"schema": "sales"}``.
+    """
+
+    query_fields: ClassVar[tuple[str, ...]] = ("sql", "sql_conn_id", "parameters")
+    template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, *query_fields)
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
+
+    parameters = PrivateField()
+
+    def __init__(
+        self,
+        *,
+        sql: str,
+        sql_conn_id: str,
+        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        order_by: Sequence[str] | None = None,
+        page_size: int = 10_000,
+        hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.parameters = parameters
+        self.order_by = order_by
+        self.page_size = page_size
+        self.hook_params = hook_params
+
+    def open_source(self) -> Source:
+        """The query's rows."""
+        return open_query(
+            self.sql,
+            sql_conn_id=self.sql_conn_id,
+            parameters=reveal(self.parameters),
+            order_by=self.order_by,
+            page_size=self.page_size,
+            hook_params=self.hook_params,
+        )
+
+
+class SqlToTikTokOperator(QueryReader, SendToTikTokOperator):
+    """Sends the rows of a query to TikTok.
+
+    All arguments are those of :class:`QueryReader`, :class:`SendToTikTokOperator` and
+    :class:`DeliverEventsOperator`.
+    """
+
+    template_fields: Sequence[str] = (*SendToTikTokOperator.template_fields, *QueryReader.query_fields)
+
+
+class SqlToLiveRampOperator(QueryReader, SendToLiveRampOperator):
+    """Sends the rows of a query to TikTok through LiveRamp, under identity envelopes.
+
+    Let the query order its rows by session and time, so that requests are as few as sessions allow.
+
+    All arguments are those of :class:`QueryReader`, :class:`SendToLiveRampOperator` and
+    :class:`DeliverEventsOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *SendToLiveRampOperator.template_fields,
+        *QueryReader.query_fields,
+    )

@@ -1,0 +1,112 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Real DAG runs in a real Airflow with a database of its own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_tiktok.simulator import (
+    DEFAULT_ADVERTISER_ID,
+    DEFAULT_OFFLINE_EVENT_SET_ID,
+    DEFAULT_PIXEL_CODE,
+    DEFAULT_TOKEN,
+    Simulator,
+)
+from tests.airflow.running import Task
+
+
+@pytest.fixture
+def task() -> Task:
+    """A running task without an Airflow around it."""
+    return Task()
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """TikTok on loopback."""
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def define_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Defines an Airflow connection for the length of a test, as a deployment does: in the environment."""
+
+    def define(conn_id: str, **fields: Any) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    return define
+
+
+@pytest.fixture
+def tiktok(simulator: Simulator, define_connection: Callable[..., None]) -> Simulator:
+    """TikTok on loopback, with the connection ``tiktok_default`` to it."""
+    extra = {
+        "advertiser_id": DEFAULT_ADVERTISER_ID,
+        "pixel_code": DEFAULT_PIXEL_CODE,
+        "offline_event_set_id": DEFAULT_OFFLINE_EVENT_SET_ID,
+    }
+    define_connection(
+        "tiktok_default", conn_type="tiktok", host=simulator.url, password=DEFAULT_TOKEN, extra=extra
+    )
+    return simulator
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    """Airflow's home with a migrated database; migrated once for each version of Airflow, then copied."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    version = importlib.metadata.version("apache-airflow")
+    cached = Path(tempfile.gettempdir()) / f"airflow-{version}-py3{sys.version_info.minor}-{os.getuid()}.db"
+    if not cached.exists():
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+        fresh = cached.with_suffix(f".{os.getpid()}")
+        shutil.copy(home / "airflow.db", fresh)
+        fresh.replace(cached)
+    shutil.copy(cached, home / "airflow.db")
+    return home
+
+
+@pytest.fixture
+def run_dag(airflow_home: Path) -> Callable[..., Any]:
+    """Runs the DAG of a source text; gives the finished run. Airflow wants the DAG in a file."""
+
+    def run(source: str, *, dag_id: str) -> Any:
+        file = airflow_home / "dags" / f"{dag_id}.py"
+        file.write_text(source)
+        spec = importlib.util.spec_from_file_location(dag_id, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[dag_id] = module
+        spec.loader.exec_module(module)
+        return module.dag.test()
+
+    return run
+
+
+@pytest.fixture
+def read_database(airflow_home: Path) -> Callable[..., list[tuple[Any, ...]]]:
+    """Rows of a query on Airflow's own database."""
+
+    def read(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(airflow_home / "airflow.db")) as database:
+            return database.execute(sql, parameters).fetchall()
+
+    return read

@@ -1,0 +1,233 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
+from airflow_provider_tiktok.conversions.http import RetryPolicy
+from airflow_provider_tiktok.get_provider_info import TIKTOK_CONNECTION
+from airflow_provider_tiktok.hooks.tiktok import SOURCE_ID_FIELDS, TikTokHook
+from airflow_provider_tiktok.simulator import (
+    DEFAULT_ADVERTISER_ID,
+    DEFAULT_CRM_EVENT_SET_ID,
+    DEFAULT_OFFLINE_EVENT_SET_ID,
+    DEFAULT_PIXEL_CODE,
+    DEFAULT_TIKTOK_APP_ID,
+    DEFAULT_TOKEN,
+    Simulator,
+)
+
+IDS = {
+    "advertiser_id": DEFAULT_ADVERTISER_ID,
+    "pixel_code": DEFAULT_PIXEL_CODE,
+    "tiktok_app_id": DEFAULT_TIKTOK_APP_ID,
+    "offline_event_set_id": DEFAULT_OFFLINE_EVENT_SET_ID,
+    "crm_event_set_id": DEFAULT_CRM_EVENT_SET_ID,
+}
+
+Connect = Callable[..., TikTokHook]
+
+
+@pytest.fixture
+def connect(define_connection: Callable[..., None]) -> Connect:
+    """Defines the connection ``shop`` with these fields, and gives its hook."""
+
+    def define(*, extra: dict[str, Any] | None = None, **fields: Any) -> TikTokHook:
+        define_connection(
+            "shop", **{"conn_type": "tiktok", "password": DEFAULT_TOKEN, "extra": extra or {}, **fields}
+        )
+        return TikTokHook("shop")
+
+    return define
+
+
+def test_connection_becomes_a_client(connect: Connect, simulator: Simulator):
+    """Token, address and advertiser of the connection reach the API."""
+    with connect(host=simulator.url, extra=IDS) as hook:
+        pixels = list(hook.get_client().list_pixels(hook.advertiser_id))
+    assert [pixel["pixel_code"] for pixel in pixels] == [DEFAULT_PIXEL_CODE]
+
+
+def test_settings_are_what_the_form_says(connect: Connect):
+    """Every field of the form is read, under the form's name."""
+    extra = {**IDS, "test_event_code": "TEST1", "demo_mode": True, "connect_timeout": 3, "read_timeout": "4"}
+    settings = connect(extra=extra).settings
+    assert settings.advertiser_id == DEFAULT_ADVERTISER_ID
+    assert settings.source_ids == {source: IDS[name] for source, name in SOURCE_ID_FIELDS.items()}
+    assert (settings.test_event_code, settings.demo_mode) == ("TEST1", True)
+    assert (settings.connect_timeout_s, settings.read_timeout_s) == (3.0, 4.0)
+    assert set(extra) == set(TIKTOK_CONNECTION["conn-fields"])
+
+
+def test_defaults_are_those_of_the_form(connect: Connect):
+    """A connection with a token alone goes to TikTok, with the timeouts that the form shows."""
+    settings = connect().settings
+    fields = TIKTOK_CONNECTION["conn-fields"]
+    assert settings.base_url == TIKTOK_CONNECTION["ui-field-behaviour"]["placeholders"]["host"]
+    assert settings.connect_timeout_s == fields["connect_timeout"]["schema"]["default"]
+    assert settings.read_timeout_s == fields["read_timeout"]["schema"]["default"]
+    assert settings.demo_mode is False
+
+
+def test_unknown_extras_reach_nothing(connect: Connect):
+    """What else stands in the connection is not handed on."""
+    settings = connect(extra={"verify": False, "proxies": {"https": "http://203.0.113.1"}}).settings
+    assert "203.0.113.1" not in repr(settings)
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_missing_connection_is_told():
+    """A mistyped connection is named, with what to do."""
+    with pytest.raises(ConfigurationError, match=r"tiktok_conn_id: connection 'nowhere' is not defined"):
+        TikTokHook("nowhere").get_client()
+
+
+def test_empty_token_is_told(connect: Connect):
+    """A connection without a token is refused here, naming the field."""
+    with pytest.raises(
+        ConfigurationError, match=r"'shop': the field 'password' is empty: put the access token"
+    ):
+        connect(password="").get_client()
+
+
+def test_clear_text_address_is_refused(connect: Connect):
+    """A token is not sent over plain http."""
+    with pytest.raises(ConfigurationError, match="https"):
+        connect(host="http://203.0.113.1").get_client()
+
+
+@pytest.mark.parametrize(("source", "name"), SOURCE_ID_FIELDS.items())
+def test_source_id_comes_from_the_connection(connect: Connect, source: str, name: str):
+    """Every event source has a field of its own, and the task's own word comes first."""
+    hook = connect(extra=IDS)
+    assert hook.event_source_id(source) == IDS[name]
+    assert hook.event_source_id(source, given="other") == "other"
+
+
+def test_absent_source_id_is_told(connect: Connect):
+    """Where neither names an id, the text says which argument and which field to fill."""
+    with pytest.raises(ConfigurationError, match=r"event_source_id .* 'offline_event_set_id' for offline"):
+        connect(extra={"pixel_code": DEFAULT_PIXEL_CODE}).event_source_id("offline")
+
+
+def test_unknown_event_source_is_told(connect: Connect):
+    """A mistyped event source is answered with the known ones."""
+    with pytest.raises(ConfigurationError, match="event_source must be one of: web, app, offline, crm"):
+        connect().event_source_id("website")
+
+
+def test_absent_advertiser_is_told(connect: Connect):
+    """What needs the advertiser's id says that the connection has none."""
+    with pytest.raises(ConfigurationError, match="'advertiser_id' is empty"):
+        _ = connect().advertiser_id
+
+
+@pytest.mark.usefixtures("airflow_home")
+def test_demo_mode_needs_no_connection(caplog: pytest.LogCaptureFixture):
+    """Anyone can try the provider without an account, and the log says loudly that it is a demonstration."""
+    with TikTokHook("nowhere", demo_mode=True) as hook:
+        answer = hook.get_client().list_pixels(hook.advertiser_id)
+        assert [pixel["pixel_code"] for pixel in answer] == [hook.event_source_id("web")]
+    assert "DEMO MODE" in caplog.text
+    assert "Nothing is sent to TikTok" in caplog.text
+
+
+def test_demo_mode_knows_the_connections_ids(connect: Connect):
+    """In demo mode the simulator takes the ids that the real TikTok would take."""
+    own = "C0FFEE00000000000001"
+    hook = connect(extra={"pixel_code": own, "demo_mode": True})
+    with hook:
+        pixels = hook.get_client(known_source_ids={"web": "C0FFEE00000000000002"}).list_pixels(
+            hook.advertiser_id
+        )
+        codes = {pixel["pixel_code"] for pixel in pixels}
+    assert codes >= {own, "C0FFEE00000000000002"}
+
+
+def test_demo_mode_never_uses_the_token(connect: Connect):
+    """The real token is not read in demo mode, not even for the simulator."""
+    with connect(password="", extra={"demo_mode": True}) as hook:
+        assert list(hook.get_client().list_pixels(hook.advertiser_id))
+
+
+def test_demo_mode_refuses_impossible_ids(connect: Connect, caplog: pytest.LogCaptureFixture):
+    """An id that TikTok would never give stays unknown to the simulator."""
+    with connect(extra={"offline_event_set_id": "letters", "demo_mode": True}) as hook:
+        hook.get_client()
+    assert "letters does not look like an id" in caplog.text
+
+
+def test_closing_ends_the_simulator(connect: Connect):
+    """Nothing serves on after the hook is closed."""
+    hook = connect(extra={"demo_mode": True})
+    client = hook.get_client(policy=RetryPolicy(max_attempts=1))
+    hook.close()
+    hook.close()
+    with pytest.raises(TransientError, match="user/info"):
+        client.user_info()
+
+
+@pytest.mark.parametrize(
+    ("fields", "extra", "is_good", "words"),
+    [
+        ({}, IDS, True, "Proved: TikTok knows the access token"),
+        ({"password": "other-token"}, IDS, False, "Not so: TikTok knows the access token"),
+        ({"password": ""}, IDS, False, "'password' is empty"),
+        ({}, {**IDS, "pixel_code": "C0FFEE00000000000009"}, False, "the pixel belongs to the advertiser"),
+    ],
+)
+def test_connection_test_is_honest(
+    connect: Connect,
+    simulator: Simulator,
+    fields: dict[str, Any],
+    extra: dict[str, Any],
+    is_good: bool,
+    words: str,
+):
+    """The test of a connection tells what was proved and what was not, and no secret."""
+    told = connect(host=simulator.url, extra=extra, **fields).test_connection()
+    assert told[0] is is_good
+    assert words in told[1]
+    assert "other-token" not in told[1]
+    assert not simulator.ledger.summary()["live"]["unique_events"]
+
+
+def test_connection_test_without_answer(connect: Connect):
+    """A server that is not there proves nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    is_good, words = connect(host=f"http://127.0.0.1:{port}", extra=IDS).test_connection()
+    assert is_good is False
+    assert "Inconclusive" in words
+
+
+def test_connection_test_in_demo_mode_says_so(connect: Connect):
+    """A demonstration is not called a proof."""
+    told = connect(extra={"demo_mode": True}).test_connection()
+    assert told == (True, "Demo mode: events go to a simulator. TikTok was not asked.")
+
+
+def test_both_descriptions_of_the_form_agree():
+    """Airflow before 3.2 asks the hook, later ones read the provider's info: the same form."""
+    behaviour = TikTokHook.get_ui_field_behaviour()
+    declared = TIKTOK_CONNECTION["ui-field-behaviour"]
+    assert behaviour == {key.replace("-", "_"): value for key, value in declared.items()}
+    assert TIKTOK_CONNECTION["connection-type"] == TikTokHook.conn_type
+    assert TIKTOK_CONNECTION["hook-name"] == TikTokHook.hook_name
+    assert TIKTOK_CONNECTION["hook-class-name"] == f"{TikTokHook.__module__}.{TikTokHook.__qualname__}"
+
+
+def test_old_form_has_the_declared_fields():
+    """The former web pages get a widget of the right kind for every declared field."""
+    pytest.importorskip("flask_appbuilder", reason="only Airflow with Flask-AppBuilder draws these")
+    widgets = TikTokHook.get_connection_form_widgets()
+    kinds = {name: field.field_class.__name__ for name, field in widgets.items()}
+    declared = TIKTOK_CONNECTION["conn-fields"]
+    names = {"string": "StringField", "integer": "IntegerField", "boolean": "BooleanField"}
+    assert kinds == {name: names[field["schema"]["type"][0]] for name, field in declared.items()}

@@ -1,0 +1,75 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+HEAVY = (
+    "airflow_provider_tiktok.simulator",
+    "jsonschema_rs",
+    "pandas",
+    "phonenumbers",
+    "pyarrow",
+    "pyrate_limiter",
+    "requests",
+)
+
+PLAIN = """
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseHook, AirflowException
+
+with DAG("plain", schedule=None):
+    BaseOperator(task_id="nothing")
+"""
+
+OURS = """
+from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, TikTokListPixelsOperator
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
+from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+
+with DAG("ours", schedule=None):
+    TikTokSendEventsOperator(task_id="events", events=[{"event": "Purchase"}])
+    SqlToTikTokOperator(task_id="sql", sql="SELECT 1 AS event", sql_conn_id="shop")
+    FilesToTikTokOperator(task_id="files", path="s3://sales/{{ ds }}/*.jsonl")
+    TikTokListPixelsOperator(task_id="pixels")
+    TikTokGetPixelOperator(task_id="pixel")
+    TikTokPixelSensor(task_id="wait", deferrable=True)
+    TikTokEventsReceivedSensor(task_id="received", first_day="{{ ds }}", deferrable=True)
+"""
+
+
+def loaded_by(source: str) -> set[str]:
+    """Modules that are there once the source has run in a fresh interpreter."""
+    code = f"{source}\nimport sys; print('loaded', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=PROJECT, check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.rpartition("loaded ")[2].split())
+
+
+@pytest.fixture(scope="module")
+def loaded_more() -> set[str]:
+    """What a DAG file with our operators loads beyond a plain one."""
+    return loaded_by(PLAIN + OURS) - loaded_by(PLAIN)
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_parsing_loads_nothing_heavy(name: str, loaded_more: set[str]):
+    """A DAG file is parsed every few seconds: what only a running task needs is not loaded."""
+    assert not {module for module in loaded_more if module == name or module.startswith(f"{name}.")}
+
+
+def test_parsing_loads_little_of_ours(loaded_more: set[str]):
+    """Of the library, parsing needs the errors alone."""
+    ours = {module for module in loaded_more if module.startswith("airflow_provider_tiktok.conversions.")}
+    assert ours == {"airflow_provider_tiktok.conversions.errors"}
+    assert loaded_more - ours

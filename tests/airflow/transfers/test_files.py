@@ -1,0 +1,152 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.simulator import Simulator
+from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from tests.airflow.running import Task
+
+try:
+    from airflow.sdk.io import attach
+except ImportError:  # Airflow 2
+    from airflow.io.store import attach
+
+
+def record(number: int) -> dict[str, Any]:
+    return {
+        "event": "Purchase",
+        "event_time": int(time.time()) - 60,
+        "event_id": f"o-{number}",
+        "email": f"{number}@example.com",
+        "value": 2.5,
+        "currency": "USD",
+    }
+
+
+def write_lines(file: Path, *numbers: int) -> Path:
+    file.write_text("".join(json.dumps(record(number)) + "\n" for number in numbers))
+    return file
+
+
+@pytest.fixture
+def send(tmp_path: Path, task: Task, tiktok: Simulator):  # type: ignore[no-untyped-def]
+    """Runs the operator over these files; gives the receipt."""
+
+    def run(path: Any, **arguments: Any) -> dict[str, Any]:
+        given = {
+            "event_source": "offline",
+            "dead_letter_path": tmp_path / "kept" / "letters.jsonl",
+            **arguments,
+        }
+        return FilesToTikTokOperator(task_id="send", path=path, **given).execute(task.context)
+
+    return run
+
+
+def test_files_of_a_pattern_are_sent(send: Any, tmp_path: Path, tiktok: Simulator):
+    """Every file of a pattern is read, packed ones as well."""
+    write_lines(tmp_path / "a.jsonl", 1, 2)
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(json.dumps(record(3)).encode()))
+    receipt = send(f"{tmp_path}/*.jsonl*")
+    assert (receipt["rows"], receipt["accepted"]) == (3, 3)
+
+
+def test_csv_is_mapped(send: Any, tmp_path: Path, tiktok: Simulator):
+    """Columns of a CSV file find their fields by the mapping, with the delimiter that is stated."""
+    with open(tmp_path / "orders.csv", "w", newline="") as file:
+        rows = csv.writer(file, delimiter=";")
+        rows.writerow(["id", "mail", "at"])
+        rows.writerow(["o-1", "person@example.com", int(time.time()) - 60])
+    mapping = {"event_id": "id", "user.email": "mail", "event_time": "at"}
+    defaults = {"event": "Purchase"}
+    receipt = send(tmp_path / "orders.csv", csv_delimiter=";", mapping=mapping, defaults=defaults)
+    assert receipt["accepted"] == 1
+
+
+def test_object_storage_is_read(send: Any, tmp_path: Path):
+    """A path with a scheme goes through Airflow's object storage."""
+    write_lines(tmp_path / "a.jsonl", 1)
+    assert send(f"file://{tmp_path}/a.jsonl")["accepted"] == 1
+
+
+def test_empty_file_succeeds(send: Any, tmp_path: Path):
+    """An empty file is zero events, and no error."""
+    (tmp_path / "a.jsonl").touch()
+    assert send(tmp_path / "a.jsonl")["read"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("missing.jsonl", {}, "cannot be opened"),
+        ("*.parquet", {}, "matches no file"),
+        ("a.docx", {}, "format: "),
+        ("a.jsonl", {"format": "xlsx"}, "format: 'xlsx' is not known"),
+        ("a.jsonl", {"compression": "rar"}, "compression: "),
+        ("a.jsonl", {"encoding": "utf-99"}, "encoding: "),
+        ("a.jsonl", {"csv_delimiter": "ab"}, "csv_delimiter: "),
+        ("a.jsonl", {"mapping": {"event_time": "ordered_at"}}, "ordered_at"),
+    ],
+)
+def test_wrong_argument_is_named(
+    send: Any, tmp_path: Path, tiktok: Simulator, name: str, arguments: dict[str, Any], words: str
+):
+    """A wrong argument or file fails the task for good, names itself, and nothing is sent."""
+    write_lines(tmp_path / "a.jsonl", 1)
+    (tmp_path / "a.docx").touch()
+    with pytest.raises(PermanentFailure) as caught:
+        send(f"{tmp_path}/{name}", **arguments)
+    assert words in str(caught.value)
+    assert tiktok.requests == []
+
+
+@pytest.fixture
+def letters(send: Any, tmp_path: Path, tiktok: Simulator) -> Path:
+    """Dead letters of two events, written by a run whose token was refused."""
+    tiktok.faults = [{"match": {}, "effect": {"code": 40105, "message": "token"}, "times": 1}]
+    with pytest.raises(PermanentFailure):
+        send(write_lines(tmp_path / "a.jsonl", 1, 2))
+    assert tiktok.ledger.summary()["live"]["unique_events"] == 0
+    return tmp_path / "kept" / "letters.jsonl"
+
+
+def test_dead_letters_can_be_sent_again(send: Any, letters: Path, tmp_path: Path, tiktok: Simulator):
+    """What was not delivered is sent from the dead letter file, under the same ids."""
+    receipt = send(letters, dead_letter_path=tmp_path / "again.jsonl")
+    assert (receipt["read"], receipt["accepted"]) == (2, 2)
+    assert tiktok.ledger.summary()["live"]["unique_events"] == 2
+
+
+@pytest.mark.parametrize(("hours", "is_warned"), [(47, False), (49, True)])
+def test_late_replay_warns(
+    send: Any, letters: Path, tmp_path: Path, hours: int, is_warned: bool, caplog: pytest.LogCaptureFixture
+):
+    """Dead letters older than TikTok's memory are sent, with a warning that they may count twice."""
+    first, *others = (json.loads(line) for line in letters.read_text().splitlines())
+    first["written_at"] -= hours * 3600
+    letters.write_text("".join(f"{json.dumps(letter)}\n" for letter in (first, *others)))
+    assert send(letters, dead_letter_path=tmp_path / "again.jsonl")["accepted"] == 2
+    assert ("49 hours old" in caplog.text) is is_warned
+
+
+def test_object_storage_keeps_dead_letters(send: Any, tmp_path: Path, tiktok: Simulator):
+    """Dead letters can be kept in object storage, which cannot append, and be sent again from there."""
+    attach("memory", fs=fsspec.filesystem("memory"))
+    folder = f"memory://letters/{tmp_path.name}"
+    tiktok.faults = [{"match": {"nth": [1]}, "effect": {"code": 40105, "message": "token"}}]
+    with pytest.raises(PermanentFailure):
+        send(write_lines(tmp_path / "a.jsonl", 1, 2), dead_letter_path=folder)
+    assert not (tmp_path / "memory:").exists()
+    assert send(folder)["accepted"] == 2
