@@ -1,0 +1,192 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""README and CONTRIBUTING say what is there: their code runs, their tables are complete."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_tiktok import simulator as tiktok
+from airflow_provider_tiktok.get_provider_info import get_provider_info
+from tests.end_to_end.dag_runs import load_module, receipt_of, run_dag, state_of
+from tests.end_to_end.orders import order, write_database
+
+PROJECT = Path(__file__).resolve().parent.parent
+README = (PROJECT / "README.md").read_text()
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+DAGS = [block for block in BLOCKS if "with DAG(" in block]
+
+
+def _block(words: str) -> str:
+    (block,) = [block for block in BLOCKS if words in block]
+    return block
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[tiktok.Simulator]:
+    """A simulated TikTok behind the connection that the README asks for."""
+    with tiktok.Simulator() as simulator:
+        connection = {
+            "conn_type": "tiktok",
+            "host": simulator.url,
+            "password": tiktok.DEFAULT_TOKEN,
+            "extra": {"pixel_code": tiktok.DEFAULT_PIXEL_CODE, "advertiser_id": tiktok.DEFAULT_ADVERTISER_ID},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_TIKTOK_DEFAULT", json.dumps(connection))
+        yield simulator
+
+
+@pytest.fixture
+def warehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The other connection that the README asks for: a database with yesterday's orders."""
+    path = tmp_path / "warehouse.db"
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    of_yesterday = {
+        "ordered_on": yesterday.isoformat(),
+        "ordered_at": f"{yesterday.isoformat()}T09:30:00",
+        "billing_email": None,
+    }
+    write_database(path, [order(number, **of_yesterday) for number in (1, 2, 3)])
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    return path
+
+
+@pytest.mark.parametrize("source", DAGS, ids=range(len(DAGS)))
+def test_every_dag_parses_without_a_connection(source: str, tmp_path: Path) -> None:
+    """A DAG of the README can be written to the DAG folder before anything else is set up."""
+    dag = load_module(source, name=f"readme_{abs(hash(source))}", folder=tmp_path).dag
+    assert len(dag.tasks) == 1
+
+
+def test_the_dag_in_twenty_lines_has_twenty_lines() -> None:
+    """The first DAG is as short as its title says."""
+    lines = [line for line in _block("purchases_to_tiktok").splitlines() if line.strip()]
+    assert len(lines) <= 20
+
+
+def test_the_dag_in_twenty_lines_runs(simulator: tiktok.Simulator, warehouse: Path) -> None:
+    """The first DAG sends yesterday's orders, as it stands."""
+    run = run_dag(_block("purchases_to_tiktok"), dag_id="purchases_to_tiktok")
+    assert state_of(run) == "success"
+    assert receipt_of(run, task_id="send_purchases")["accepted"] == 3
+    assert simulator.ledger.summary()["live"]["by_event"] == {"Purchase": 3}
+
+
+def test_the_dag_for_dead_letters_runs(simulator: tiktok.Simulator, warehouse: Path) -> None:
+    """What the first DAG could not send, the second one sends, under the same ids."""
+    simulator.faults = [{"effect": {"code": 40002, "message": "Invalid value for user: no."}}]
+    first = run_dag(_block("purchases_to_tiktok"), dag_id="purchases_to_tiktok")
+    assert state_of(first) == "failed"
+    letters = receipt_of(first, task_id="send_purchases")["dead_letter_path"]
+
+    simulator.faults = []
+    again = run_dag(
+        _block("send_dead_letters_again"), dag_id="send_dead_letters_again", conf={"file": letters}
+    )
+    assert state_of(again) == "success"
+    assert receipt_of(again, task_id="send_again")["accepted"] == 3
+    sent = [json.loads(line)["event_id"] for line in Path(letters).read_text().splitlines()]
+    assert sorted(simulator.ledger.event_ids()) == sorted(sent)
+
+
+def test_the_simulator_example_runs() -> None:
+    """The example of a simulator inside a test is a passing test."""
+    exec(_block("with Simulator()"), {})
+
+
+def test_every_shared_argument_is_told_with_its_default() -> None:
+    """The table of arguments names each one that all operators take, and no other."""
+    from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
+    from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
+
+    shared = {
+        name: parameter.default
+        for kind in (DeliverEventsOperator, SendToTikTokOperator)
+        for name, parameter in signature(kind.__init__).parameters.items()
+        if name not in ("self", "kwargs")
+    }
+    told = _arguments_told()
+    assert set(told) == set(shared)
+    wrong = {name for name, default in shared.items() if not _is_told(default, told[name])}
+    assert wrong == set()
+
+
+def test_every_operator_is_told_with_its_arguments() -> None:
+    """The table of operators names each of them, and the arguments that are its own."""
+    from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+    from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+    from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+
+    for operator in (TikTokSendEventsOperator, SqlToTikTokOperator, FilesToTikTokOperator):
+        (row,) = [line for line in README.splitlines() if f".{operator.__name__}`" in line]
+        own = set(signature(operator.__init__).parameters) - {"self", "kwargs"}
+        assert own == set(re.findall(r"`(\w+)=`", row))
+
+
+def test_every_field_of_the_connection_is_told() -> None:
+    """The table of the connection names each field of the form."""
+    (connection,) = [
+        one for one in get_provider_info()["connection-types"] if one["connection-type"] == "tiktok"
+    ]
+    told = README[README.index("## The connection") : README.index("## Mapping")]
+    assert [field for field in connection["conn-fields"] if f"`{field}`" not in told] == []
+
+
+def test_every_room_is_on_the_map() -> None:
+    """CONTRIBUTING's map of the house shows every module and folder of the library, and no other."""
+    library = PROJECT / "airflow_provider_tiktok" / "conversions"
+    rooms = {path.name for path in library.glob("*.py")} | {
+        f"{path.parent.name}/" for path in library.glob("*/__init__.py")
+    }
+    map_of_library = re.search(r"├── conversions/.*?├── simulator/", CONTRIBUTING, re.DOTALL)
+    assert map_of_library is not None
+    shown = set(re.findall(r"^│   [├└]── (\S+)", map_of_library[0], re.MULTILINE))
+    assert shown == rooms - {"__init__.py"}
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_links_lead_somewhere(text: str) -> None:
+    """Every link to a file of the project finds it, and every link within finds its heading."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    headings = {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    lost = [
+        target
+        for target in targets
+        if not (target[1:] in headings if target.startswith("#") else (PROJECT / target).exists())
+    ]
+    assert lost == []
+
+
+def _arguments_told() -> dict[str, str]:
+    """Argument to what the second column says of it; a row may name several of each."""
+    table = README[README.index("| argument | default |") : README.index("## The connection")]
+    told: dict[str, str] = {}
+    for row in re.findall(r"^\| (`.*?) \| (.*?) \|", table, re.MULTILINE):
+        names, defaults = re.findall(r"`(\w+)`", row[0]), row[1].split(", ")
+        told |= dict(zip(names, defaults if len(names) > 1 else [row[1]], strict=True))
+    return told
+
+
+def _is_told(default: Any, told: str) -> bool:
+    """Whether the words mean the default; an absent one is told in words of its own."""
+    if default is None or default == ():
+        return not re.fullmatch(r"`.*`|[\d,]+", told)
+    if isinstance(default, timedelta):
+        return told == f"{default.days} days"
+    if isinstance(default, tuple):
+        return told == ", ".join(f"`{part}`" for part in default)
+    return told.strip("`").replace(",", "") == str(default)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
