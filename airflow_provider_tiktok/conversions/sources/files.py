@@ -168,7 +168,7 @@ class FilesSource:
         missing = [str(place) for place, name in enumerate(self._columns, 1) if name not in table.columns]
         if missing:
             raise ConfigurationError(
-                f"paths: {shown(path)} lacks columns of the first file (number {', '.join(missing)} there). "
+                f"path: {shown(path)} lacks columns of the first file (number {', '.join(missing)} there). "
                 "Send files of different shape in runs of their own."
             )
 
@@ -232,7 +232,7 @@ _PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 def _checked_paths(paths: object) -> list[FilePath]:
     checked = [] if isinstance(paths, str | bytes) or not isinstance(paths, Iterable) else list(paths)
     if not checked or not all(callable(getattr(path, "open", None)) for path in checked):
-        raise ConfigurationError("paths: give a list of at least one path object, such as pathlib.Path.")
+        raise ConfigurationError("path: give a list of at least one path object, such as pathlib.Path.")
     return checked
 
 

@@ -63,11 +63,11 @@ def _explain(error: Exception, *, name: str) -> ConfigurationError | TransientEr
     kind = type(error).__name__
     if isinstance(error, _MISSING):
         return ConfigurationError(
-            f"paths: {name} cannot be opened ({kind}): check that it is there, is a file and may be read."
+            f"path: {name} cannot be opened ({kind}): check that it is there, is a file and may be read."
         )
     if isinstance(error, _DAMAGED) or _is_of_unpacker(error):
         return ConfigurationError(
-            f"paths: {name} is damaged or cut off ({kind}). The rows before that place were read; write the "
+            f"path: {name} is damaged or cut off ({kind}). The rows before that place were read; write the "
             "file again and repeat the run."
         )
     return TransientError(f"Reading {name} failed on the way ({kind}): try again later.", attempts=0)

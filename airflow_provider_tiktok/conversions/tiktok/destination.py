@@ -108,6 +108,7 @@ class TikTokDestination:
 def _check_limits(limits: Limits, *, overhead_bytes: int) -> Limits:
     if not 1 <= limits.max_events <= MAX_EVENTS:
         raise ConfigurationError(
-            f"TikTok takes 1 to {MAX_EVENTS:,} events in a request, not {limits.max_events:,}."
+            f"max_events_per_request must be 1 to {MAX_EVENTS:,}, not {limits.max_events:,}: TikTok refuses "
+            "a larger request whole."
         )
     return structs.replace(limits, overhead_bytes=overhead_bytes)

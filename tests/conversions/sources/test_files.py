@@ -333,7 +333,7 @@ def test_wrong_settings(settings: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize("paths", [[], "a.csv", Path("a.csv"), ["a.csv"], None])
 def test_wrong_paths(paths: Any) -> None:
     """No files at all, and names instead of paths, are a mistake of the caller."""
-    with pytest.raises(ConfigurationError, match=r"^paths: give a list"):
+    with pytest.raises(ConfigurationError, match=r"^path: give a list"):
         FilesSource(paths)
 
 
