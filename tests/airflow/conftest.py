@@ -5,15 +5,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import json
-import os
-import shutil
 import sqlite3
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +22,8 @@ from airflow_provider_tiktok.simulator import (
     Simulator,
 )
 from tests.airflow.running import Task
+from tests.end_to_end import dag_runs
+from tests.end_to_end.dag_runs import migrated_home
 
 
 @pytest.fixture
@@ -70,35 +65,14 @@ def tiktok(simulator: Simulator, define_connection: Callable[..., None]) -> Simu
 
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
-    """Airflow's home with a migrated database; migrated once for each version of Airflow, then copied."""
-    home = Path(os.environ["AIRFLOW_HOME"])
-    version = importlib.metadata.version("apache-airflow")
-    cached = Path(tempfile.gettempdir()) / f"airflow-{version}-py3{sys.version_info.minor}-{os.getuid()}.db"
-    if not cached.exists():
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
-        fresh = cached.with_suffix(f".{os.getpid()}")
-        shutil.copy(home / "airflow.db", fresh)
-        fresh.replace(cached)
-    shutil.copy(cached, home / "airflow.db")
-    return home
+    """Airflow's home with a migrated database."""
+    return migrated_home()
 
 
 @pytest.fixture
 def run_dag(airflow_home: Path) -> Callable[..., Any]:
-    """Runs the DAG of a source text; gives the finished run. Airflow wants the DAG in a file."""
-
-    def run(source: str, *, dag_id: str) -> Any:
-        file = airflow_home / "dags" / f"{dag_id}.py"
-        file.write_text(source)
-        spec = importlib.util.spec_from_file_location(dag_id, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[dag_id] = module
-        spec.loader.exec_module(module)
-        return module.dag.test()
-
-    return run
+    """Runs the DAG of a source text; gives the finished run."""
+    return dag_runs.run_dag
 
 
 @pytest.fixture
