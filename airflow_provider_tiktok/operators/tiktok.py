@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
+from airflow_provider_tiktok.ring.samples import SAMPLE_TEST_CODE
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
     into a DAG file is stored with the file.
 
     :param events: the records, each a mapping, or all of them as one JSON array in a text (templated). They
-        are shown in no rendered field and stored in none.
+        are shown in no rendered field and stored in none. ``None``: samples in demo mode, else an error.
         Given to ``.partial()`` or ``.expand()`` as they are, Airflow stores them before this operator sees
         them: there, wrap them in :class:`~airflow_provider_tiktok.ring.hidden.Hidden`.
 
@@ -39,7 +40,7 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
 
     events = PrivateField()
 
-    def __init__(self, *, events: Any, **kwargs: Any) -> None:
+    def __init__(self, *, events: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.events = events
 
@@ -47,11 +48,18 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
         """The records."""
         from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 
-        return RecordsSource(reveal(self.events))
+        events = reveal(self.events)
+        return RecordsSource(self.samples(otherwise=_NO_EVENTS) if events is None else events)
+
+
+_NO_EVENTS = "events: give a list of events, each a mapping of names to values."
+_NO_EVENT = (
+    "Give the event as a whole (event=) or in parts (event_name=, event_time=, user=, ...): one of the two."
+)
 
 
 class TikTokSendEventOperator(SendToTikTokOperator):
-    """Sends one event to TikTok, given as a record or in parts.
+    """Sends one event to TikTok, given as a record or in parts; in demo mode a sample where none is given.
 
     As a record it may have any shape that records have; in parts it has the API's own. Either may be a
     template or another task's result. What may be personal is shown in no rendered field and stored in none.
@@ -123,11 +131,10 @@ class TikTokSendEventOperator(SendToTikTokOperator):
         :raises ConfigurationError: neither or both were given, or the text is no JSON object.
         """
         whole, parts = reveal(self.event), self._parts()
-        if (whole is None) is not bool(parts):
-            raise ConfigurationError(
-                "Give the event as a whole (event=) or in parts (event_name=, event_time=, user=, ...): one "
-                "of the two."
-            )
+        if whole is None and not parts:
+            return self.samples(otherwise=_NO_EVENT)[0]
+        if whole is not None and parts:
+            raise ConfigurationError(_NO_EVENT)
         return parts if whole is None else _as_record(whole)
 
     def _parts(self) -> dict[str, Any]:
@@ -144,6 +151,7 @@ class TikTokTestEventOperator(TikTokSendEventOperator):
     A test event shows on the test page of Events Manager within seconds and counts for no campaign. It is
     given as :class:`TikTokSendEventOperator` takes it; without a time it happens now. Its code is
     ``test_event_code``, else the connection's; without one nothing is sent, so that no test is ever live.
+    In demo mode neither an event nor a code is needed.
 
     The result is the receipt with one more entry, ``look_for``: where to look, in words.
     """
@@ -154,6 +162,7 @@ class TikTokTestEventOperator(TikTokSendEventOperator):
         :raises ConfigurationError: there is neither.
         """
         code = super().choose_test_event_code(hook) or hook.settings.test_event_code
+        code = code or (SAMPLE_TEST_CODE if hook.demo_mode else None)
         if not code:
             raise ConfigurationError(
                 f"test_event_code is not given, and connection {self.tiktok_conn_id!r} has none: take one "

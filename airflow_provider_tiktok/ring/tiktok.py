@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
+from airflow_provider_tiktok.ring.samples import sample_events
 
 if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
@@ -77,6 +80,20 @@ class SendToTikTokOperator(DeliverEventsOperator):
         The connection's is left alone: forgotten there, it would make all its events count for nothing.
         """
         return (self.test_event_code or "").strip() or None
+
+    def samples(self, *, otherwise: str) -> list[dict[str, Any]]:
+        """Sample events, which in demo mode take the place of events that were not given.
+
+        :param otherwise: what to say outside of demo mode.
+        :raises ConfigurationError: this is no demo mode.
+        """
+        from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+
+        with TikTokHook(self.tiktok_conn_id, demo_mode=self.demo_mode) as hook:
+            if not hook.demo_mode:
+                raise ConfigurationError(otherwise)
+        log.warning("Demo mode, and no event given: sample events are used.")
+        return sample_events(now=int(time.time()), event_source=self.event_source)
 
     @contextmanager
     def open_destination(self, stop: threading.Event) -> Iterator[Destination]:
