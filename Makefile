@@ -10,7 +10,7 @@ MATRIX := 2.11 3.0 3.1 3.2
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench test-matrix clean $(MATRIX:%=test-airflow-%)
+.PHONY: help demo test check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ format: $(READY) ## put the source into its form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docs: $(READY) ## write the reference pages from the tables of the code
+	$(BIN)/python docs/generate.py
+
 bench: $(READY) ## how fast it is, in figures
 	$(BIN)/python tests/benchmarks/run_bench.py
 
@@ -40,7 +43,7 @@ $(MATRIX:%=test-airflow-%): test-airflow-%: .venv-%/.ready
 	.venv-$*/bin/python -m pytest tests/airflow tests/test_packaging.py $(ARGS)
 
 clean: ## remove what the tasks made
-	rm -rf .venv .venv-* .demo .bench dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .demo .bench dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # --no-deps and --no-build-isolation: the pinned list is all there is, nothing is resolved anew.
 $(READY): requirements/development.txt pyproject.toml

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -224,6 +225,13 @@ def test_every_room_is_on_the_map() -> None:
     assert map_of_library is not None
     shown = set(re.findall(r"^│   [├└]── (\S+)", map_of_library[0], re.MULTILINE))
     assert shown == rooms - {"__init__.py"}
+
+
+def test_the_reference_pages_say_what_the_tables_say() -> None:
+    """Return codes and rules are documented from the code's own tables; ``make docs`` writes them anew."""
+    generate = runpy.run_path(str(PROJECT / "docs" / "generate.py"))
+    pages = generate["pages"]()
+    assert {name: (PROJECT / "docs" / name).read_text() for name in pages} == pages
 
 
 @pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])

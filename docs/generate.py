@@ -1,0 +1,59 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Writes the reference pages from the tables of the code: ``make docs``. A test finds them out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, FAULTS
+from airflow_provider_tiktok.conversions.tiktok.return_codes import as_markdown
+from airflow_provider_tiktok.conversions.validation import RULES
+from airflow_provider_tiktok.conversions.values import REMEDIES
+
+FOLDER = Path(__file__).resolve().parent
+
+RETURN_CODES = """# TikTok's return codes, and what a run does about each
+
+TikTok answers nearly everything with HTTP 200; the `code` in the body decides. A code that is not in this
+table is no success: the run stops, and the events of the request are unconfirmed. Some messages of 40000 and
+40002 are about the request and not about one of its events (`event_source_id`, permission): these stop the
+run, too.
+
+"""
+
+RULES_PAGE = """# Rules that an event may break
+
+The names that a receipt counts and a dead letter tells, each behind the path of the field:
+`properties.value: negative`. All rules an event breaks are told at once, with a remedy, and never the value.
+"""
+
+
+def pages() -> dict[str, str]:
+    """File name to text of every page."""
+    return {
+        "return_codes.md": RETURN_CODES + as_markdown().rstrip() + "\n",
+        "rules.md": "\n".join([RULES_PAGE, *_rules()]) + "\n",
+    }
+
+
+def _rules() -> Iterator[str]:
+    read = {name: remedy for name, remedy in REMEDIES.items() if name not in RULES}
+    marked = {name: remedy for name, remedy in FAULTS.items() if name not in RULES}
+    yield from _table("While a value is read", "rule", "remedy", read)
+    yield from _table("While an identifier is prepared", "rule", "remedy", marked)
+    yield from _table("Of the whole event", "rule", "meaning", RULES)
+    yield from _table("Identifiers that are left out", "reason", "meaning", DROP_REASONS)
+
+
+def _table(title: str, first: str, second: str, rows: Mapping[str, str]) -> Iterator[str]:
+    yield from (f"## {title}", "", f"| {first} | {second} |", "|---|---|")
+    yield from (f"| `{name}` | {text} |" for name, text in rows.items())
+    yield ""
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)
