@@ -14,17 +14,27 @@ Personal data stands in it as digests only. ``FilesToTikTokOperator`` reads such
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent
 from airflow_provider_tiktok.conversions.values import mask_emails
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
 
 OUTCOMES = (Outcome.REJECTED, Outcome.UNCONFIRMED, Outcome.UNDELIVERED)
 """What is a dead letter. Skipped events are not: who gave no consent is not stored."""
@@ -37,8 +47,8 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 class DeadLetters:
     """Writes the dead letters of one run of one task.
 
-    A local file is appended to. Object stores cannot append, so there each write is an object of its own
-    in a folder of the given name.
+    A local file is appended to, under a lock: runs at the same time may share it. Object stores cannot
+    append, so there each write is an object of its own in a folder of the given name.
 
     :param path: a ``pathlib.Path``, or an object storage path with the same methods.
     :param run: what tells this run of this task from others that use the same file.
@@ -49,6 +59,7 @@ class DeadLetters:
         self._path = path
         self._run = run
         self._clock = clock
+        self._mark = f"-{hashlib.sha256(run.encode()).hexdigest()[:16]}.jsonl"
         self._parts = 0
         self.count = 0
 
@@ -64,6 +75,7 @@ class DeadLetters:
         :raises ConfigurationError: the place cannot be written to. Found before anything is sent.
         """
         if not _is_local(self._path):
+            self._keep_parts(position)
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,11 +93,12 @@ class DeadLetters:
             return
         try:
             self._store(b"".join(lines))
-        except OSError as error:
+        except Exception as error:  # every object store has errors of its own
             raise self._unwritable(error) from error
         self.count += len(lines)
 
     def _line(self, result: EventResult, record: Record) -> bytes:
+        event = None if result.prepared is None else record(result.prepared)
         return (
             _ENCODER.encode(
                 {
@@ -95,12 +108,12 @@ class DeadLetters:
                     "rows": result.rows,
                     "outcome": result.outcome,
                     "reason": result.reason,
-                    "event_id": result.event_id and mask_emails(result.event_id),
+                    "event_id": _id_of(result, event),
                     "violations": result.violations,
                     "code": result.code,
                     "message": result.message,
                     "request_id": result.request_id,
-                    "event": None if result.prepared is None else record(result.prepared),
+                    "event": event,
                 }
             )
             + b"\n"
@@ -108,23 +121,53 @@ class DeadLetters:
 
     def _store(self, lines: bytes) -> None:
         if _is_local(self._path):
-            with open(self._path, "ab", opener=_open_private) as file:
+            with _locked(self._path) as file:
                 file.write(lines)
             return
         self._parts += 1
-        part = self._path / f"{int(self._clock() * 1000)}-{self._parts:06}.jsonl"
+        part = self._path / f"{int(self._clock() * 1000)}-{self._parts:06}{self._mark}"
         with part.open("wb") as file:
             file.write(lines)
 
     def _keep(self, position: int) -> None:
         """Rewrite the file without this run's lines beyond the position, a torn last line included."""
         kept = self._path.with_name(self._path.name + ".keep")
-        with open(self._path, "rb") as old, open(kept, "wb", opener=_open_private) as new:
+        with (
+            _locked(self._path),
+            open(self._path, "rb") as old,
+            open(kept, "wb", opener=_open_private) as new,
+        ):
             for line in old:
                 if self._is_kept(line, position):
                     new.write(line)
                     self.count += self._is_ours(line)
-        os.replace(kept, self._path)
+            new.flush()
+            os.replace(kept, self._path)
+
+    def _keep_parts(self, position: int) -> None:
+        """The same for this run's objects. Who may write to a store may not always look into it."""
+        try:
+            parts = [part for part in self._path.iterdir() if part.name.endswith(self._mark)]
+            for part in parts:
+                self._keep_part(part, position)
+        except (FileNotFoundError, NotADirectoryError):  # there are none
+            return
+        except Exception as error:
+            log.warning(
+                "Dead letters of a former try cannot be looked for (%s): they are not counted, and stay.",
+                type(error).__name__,
+            )
+
+    def _keep_part(self, part: Any, position: int) -> None:
+        with part.open("rb") as file:
+            lines = file.readlines()
+        kept = [line for line in lines if self._is_kept(line, position)]
+        self.count += len(kept)
+        if not kept:
+            part.unlink()
+        elif len(kept) < len(lines):
+            with part.open("wb") as file:
+                file.write(b"".join(kept))
 
     def _is_kept(self, line: bytes, position: int) -> bool:
         letter = _decode(line)
@@ -133,16 +176,43 @@ class DeadLetters:
     def _is_ours(self, line: bytes) -> bool:
         return (_decode(line) or {}).get("run") == self._run
 
-    def _unwritable(self, error: OSError) -> ConfigurationError:
+    def _unwritable(self, error: Exception) -> ConfigurationError:
         return ConfigurationError(
             f"dead_letter_path: {self._path} cannot be written ({type(error).__name__}). Nothing that is not "
             "stored may be called settled: give a folder the worker may write to."
         )
 
 
+def _id_of(result: EventResult, event: Mapping[str, Any] | None) -> str | None:
+    """The id as the event's record has it, since a destination leaves out what is personal."""
+    event_id = result.event_id if event is None else event.get("event_id")
+    return event_id and mask_emails(event_id)
+
+
 def _is_local(path: Any) -> bool:
     """Whether the path is a plain one; with universal_pathlib below 0.3 object storage has a ``Path`` too."""
     return isinstance(path, Path) and not hasattr(path, "protocol")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    """The file, to append to, while no other run appends to it or puts another in its place."""
+    while True:
+        with open(path, "ab", opener=_open_private) as file:
+            if fcntl is not None:
+                with suppress(OSError):  # not every network file system has locks
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            if _is_still(path, file):
+                yield file
+                return
+
+
+def _is_still(path: Path, file: IO[bytes]) -> bool:
+    """Whether the open file is the one at its path; another run may have put its own there meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _open_private(path: str, flags: int) -> int:

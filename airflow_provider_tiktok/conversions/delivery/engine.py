@@ -3,9 +3,10 @@
 
 """The engine: rows in, a receipt out. It joins the rooms and holds no rule of any of them.
 
-One thread reads, maps, prepares and packs; up to ``max_in_flight`` others send. Batches settle in the
-order they were made: a batch's results are stored, then the checkpoint moves past it. So a killed run
-repeats no more than the requests that were in flight, and at most that many batches are in memory.
+One thread reads, maps, prepares and packs; up to ``max_in_flight`` others send; one keeps the record.
+Batches settle in the order they were made: a batch's results are stored, then the checkpoint moves past it.
+So a killed run repeats no more than the requests that were in flight, and at most that many batches are in
+memory.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
@@ -43,6 +44,11 @@ from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepa
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LONGEST_WAIT_S = 0.2
+"""How late an interruption of the reading thread may be seen."""
 
 FIRST_ROWS = 1000
 """How many rows of a source without declared columns are looked at for a mistyped column."""
@@ -180,9 +186,6 @@ class _Preparation:
         if any(finding.is_fatal for finding in findings):
             pending.result = item.result(Outcome.REJECTED, "invalid")
             return ()
-        if self._repeats.is_repeat(prepared):
-            pending.result = item.result(Outcome.SKIPPED, "repeat")
-            return ()
         return self._pack(item)
 
     def flush(self) -> Iterator[Batch]:
@@ -195,15 +198,23 @@ class _Preparation:
             too_large = structs.replace(item, findings=(*item.findings, _TOO_LARGE))
             item.pending.result = too_large.result(Outcome.REJECTED, "invalid")
             return ()
+        if self._repeats.is_repeat(item.prepared):
+            item.pending.result = item.result(Outcome.SKIPPED, "repeat")
+            return ()
         if self.options.validate_only:
             item.pending.result = item.result(Outcome.SKIPPED, "validate_only")
             return ()
-        item.pending.is_packed = True
+        item.pending.prepared = item.prepared
         return self._batcher.add(encoded)
 
 
 class _Run:
-    """One run. All of it belongs to the reading thread; senders are handed batches and give reports."""
+    """One run. Senders are handed batches and give reports.
+
+    Reading is the caller's thread, where Python raises an interruption between any two steps. What must
+    not be cut in two - a result leaves the queue, is on disk, is counted, the checkpoint moves - is done by
+    a thread of its own, one such work after the other.
+    """
 
     def __init__(
         self,
@@ -222,21 +233,34 @@ class _Run:
         self._clock = clock
         self._budget = Budget(self._options.isolation_budget)
         self._in_flight: deque[Future[BatchReport]] = deque()
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="settle")
         self._stopped_by: BaseException | None = None
         self._is_complete = False
         self._began = self._reported = clock()
 
     def run(self) -> Delivery:
-        with ThreadPoolExecutor(self._options.max_in_flight, thread_name_prefix="send") as pool:
+        with (
+            ThreadPoolExecutor(self._options.max_in_flight, thread_name_prefix="send") as pool,
+            self._keeper,
+        ):
+            # An executor that is interrupted while it starts a thread starts one more the next time.
+            _result_of(self._keeper.submit(int))
             try:
                 self._read(pool)
             except BaseException as error:  # a timeout or Ctrl-C ends in order, too: with a receipt
                 self._halt(error)
-            self._finish()
-        receipt = self._settlement.close(
-            is_complete=self._is_complete, stopped_by=self._stopped_by, destination=self._destination.name
-        )
-        return Delivery(receipt=receipt, stopped_by=self._stopped_by)
+            return self._await_end()
+
+    def _await_end(self) -> Delivery:
+        """The end of the run. Who interrupts it gets it, too, once the requests under way are answered."""
+        while True:
+            try:
+                finishing = self._keeper.submit(self._finish)  # a second one finds nothing left to do
+                _await(finishing)
+            except BaseException as error:
+                self._halt(error)
+            else:
+                return finishing.result()
 
     def _read(self, pool: ThreadPoolExecutor) -> None:
         first_row = self._settlement.start + 1
@@ -293,6 +317,8 @@ class _Run:
         if self._should_stop():
             _give_up(batch)
             return
+        for encoded in batch.events:
+            encoded.item.pending.may_be_sent = True
         send = self._destination.send
         self._in_flight.append(pool.submit(send_apart, batch, send=send, budget=self._budget))
 
@@ -302,14 +328,17 @@ class _Run:
             self._submit(batch, pool)
         while self._in_flight:
             self._settle_oldest()
-        self._settlement.store()
+        _result_of(self._keeper.submit(self._settlement.store))
 
     def _oldest_is_answered(self) -> bool:
         return bool(self._in_flight) and self._in_flight[0].done()
 
     def _settle_oldest(self) -> None:
-        future = self._in_flight[0]
-        report = future.result()
+        report = _result_of(self._in_flight[0])
+        _result_of(self._keeper.submit(self._settle, report))
+
+    def _settle(self, report: BatchReport) -> None:
+        """Store the results of the batch that was sent first."""
         for settled in report.settled:
             settled.item.pending.result = _answered(settled)
         self._in_flight.popleft()
@@ -329,18 +358,23 @@ class _Run:
             self._stopped_by = error
         self._stop.set()
 
-    def _finish(self) -> None:
+    def _finish(self) -> Delivery:
         """Wait for the requests under way, then give every event that was read its place in the receipt."""
         while self._in_flight or self._settlement.n_pending:
             try:
                 while self._in_flight:
-                    self._settle_oldest()
+                    self._settle(self._in_flight[0].result())
                 for batch in self._preparation.flush():
                     _give_up(batch)
                 self._settlement.abandon()
                 self._settlement.store()
             except ConfigurationError as error:
                 self._halt(error)
+        stopped_by = self._stopped_by
+        receipt = self._settlement.close(
+            is_complete=self._is_complete, stopped_by=stopped_by, destination=self._destination.name
+        )
+        return Delivery(receipt=receipt, stopped_by=stopped_by)
 
     def _report_progress(self) -> None:
         now = self._clock()
@@ -423,6 +457,17 @@ def _answered(settled: Settled) -> EventResult:
         message=settled.message,
         request_id=settled.request_id,
     )
+
+
+def _await(future: Future[Any]) -> None:
+    """In short waits: an interruption that comes just before one begins is not seen until it ends."""
+    while not wait([future], timeout=LONGEST_WAIT_S).done:
+        pass
+
+
+def _result_of(future: Future[T]) -> T:
+    _await(future)
+    return future.result()
 
 
 def _give_up(batch: Batch) -> None:

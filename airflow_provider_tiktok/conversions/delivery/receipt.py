@@ -29,8 +29,9 @@ MAX_RULES_TOLD = 200
 
 OTHERS = "(others)"
 
-_TELLABLE_NAME = re.compile(r"[A-Za-z0-9 _.:-]{1,64}")
-"""What an event's name looks like. A wrong column may hold anything, an e-mail address for one."""
+_TELLABLE_NAME = re.compile(r"(?!(?:\D*\d){7})[A-Za-z0-9 _.:-]{1,64}")
+"""What an event's name looks like. A wrong column may hold anything, such as an e-mail address or, as seven
+digits and more, a telephone number or somebody's id."""
 
 _WITHOUT_COVERAGE = ("invalid", "no_consent", "repeat")
 
@@ -173,7 +174,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     :param is_complete: whether the source was read to its end.
     :param reasons: why events were not accepted, to their number.
     :param violations: broken rules, with first rows and remedy.
-    :param warnings: findings on events that were sent all the same.
+    :param warnings: findings that keep no event back, also of events that another rule rejected.
     :param dropped: identifiers that could not be used and were left out.
     :param event_names: event name to number of events read.
     :param eligible: events that were fit to be sent.

@@ -21,7 +21,7 @@ from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt, Tally, Traffic, make_receipt
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.conversions.events import ConversionEvent, EventResult, Outcome
+from airflow_provider_tiktok.conversions.events import ConversionEvent, EventResult, Outcome, PreparedEvent
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +32,14 @@ FINAL = (Outcome.ACCEPTED, Outcome.REJECTED, Outcome.SKIPPED)
 class Pending(Struct, kw_only=True):
     """An event that was read, with its result as soon as there is one.
 
-    :param is_packed: whether it is in a batch, so that it may have been sent.
+    :param prepared: the event, as soon as it is known to be fit to be sent.
+    :param may_be_sent: whether its batch was handed over for sending.
     """
 
     row: int
     rows: int
-    is_packed: bool = False
+    prepared: PreparedEvent | None = None
+    may_be_sent: bool = False
     result: EventResult | None = None
 
     @property
@@ -47,8 +49,15 @@ class Pending(Struct, kw_only=True):
 
     def abandon(self) -> None:
         """Give an event whose way was cut off without a result the careful one."""
-        outcome = Outcome.UNCONFIRMED if self.is_packed else Outcome.UNDELIVERED
-        self.result = EventResult(row=self.row, rows=self.rows, outcome=outcome, reason="interrupted")
+        self.result = EventResult(
+            row=self.row,
+            rows=self.rows,
+            outcome=Outcome.UNCONFIRMED if self.may_be_sent else Outcome.UNDELIVERED,
+            reason="interrupted",
+            event=getattr(self.prepared, "event", None),
+            event_id=getattr(self.prepared, "event_id", None),
+            prepared=self.prepared,
+        )
 
 
 class Resumption(Struct, frozen=True, kw_only=True):

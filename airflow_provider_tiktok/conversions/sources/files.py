@@ -9,10 +9,12 @@ is any object with ``open`` and ``stat``, such as ``pathlib.Path`` or Airflow's 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from io import BufferedReader, TextIOWrapper
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -105,6 +107,10 @@ class FilesSource:
     def locate(self, row: int) -> Place | None:
         """Where a row of the latest reading stands, by its number over all files; ``None`` if not read."""
         return self._places.find(row)
+
+    def reads(self, path: object) -> bool:
+        """Whether this path is one of the files: what is written to it would be read, without end."""
+        return any(str(path) == str(file) or _is_same_file(path, file) for file in self._paths)
 
     def fingerprint(self) -> str | None:
         """A digest over the files' names, sizes and times and over the settings that decide what is a row.
@@ -224,6 +230,13 @@ _ENDINGS = {
     ".pq": "parquet",
 }
 _PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+
+
+def _is_same_file(one: object, other: object) -> bool:
+    """Whether two local paths lead to one file, by links or by other names of its folder."""
+    with suppress(OSError):
+        return isinstance(one, Path) and isinstance(other, Path) and os.path.samefile(one, other)
+    return False
 
 
 # arguments

@@ -55,7 +55,7 @@ def explained(path: FilePath) -> Iterator[None]:
     """Turns what file systems and unpackers raise into what the run should do about it."""
     try:
         yield
-    except (*_DAMAGED, OSError) as error:
+    except (*_DAMAGED, OSError, UnicodeError) as error:
         raise _explain(error, name=shown(path)) from None
 
 
@@ -65,6 +65,8 @@ def _explain(error: Exception, *, name: str) -> ConfigurationError | TransientEr
         return ConfigurationError(
             f"path: {name} cannot be opened ({kind}): check that it is there, is a file and may be read."
         )
+    if isinstance(error, UnicodeError):  # of a whole file: a bad byte alone makes one unreadable row
+        return ConfigurationError(f"encoding: {name} is not in this encoding: name the file's own.")
     if isinstance(error, _DAMAGED) or _is_of_unpacker(error):
         return ConfigurationError(
             f"path: {name} is damaged or cut off ({kind}). The rows before that place were read; write the "

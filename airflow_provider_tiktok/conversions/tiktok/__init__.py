@@ -4,5 +4,5 @@
 """TikTok's API: events in its wire form, its return codes, its calls, and the destination made of them.
 
 ``payload`` knows an event's wire form, ``return_codes`` what answers mean, ``client`` the calls, ``probe``
-what they say of a token; ``destination`` joins them for a run.
+what they say of a token, ``pixels`` what they say of a pixel; ``destination`` joins them for a run.
 """

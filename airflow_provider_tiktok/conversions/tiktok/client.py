@@ -34,7 +34,7 @@ from airflow_provider_tiktok.conversions.http import (
     exchange,
     wait_unstopped,
 )
-from airflow_provider_tiktok.conversions.tiktok.payload import make_envelope
+from airflow_provider_tiktok.conversions.tiktok.payload import make_frame
 from airflow_provider_tiktok.conversions.tiktok.probe import Finding, Probe, judge, read_finding
 from airflow_provider_tiktok.conversions.tiktok.return_codes import Classifier, read_body
 
@@ -98,6 +98,11 @@ class TikTokClient:
     def __repr__(self) -> str:
         return f"TikTokClient({urlsplit(self._base_url).hostname})"
 
+    @property
+    def address(self) -> str:
+        """Which API this is: one for production, another for each simulator."""
+        return self._base_url
+
     # ------------------------------------------------------------------------------------ sending
 
     def track(
@@ -118,13 +123,13 @@ class TikTokClient:
             raise ConfigurationError(
                 f"A request to TikTok holds 1 to {MAX_EVENTS:,} events, not {len(events):,}."
             )
-        envelope = make_envelope(
+        frame = make_frame(
             event_source=event_source,
             event_source_id=event_source_id,
             test_event_code=test_event_code,
             partner_name=partner_name,
         )
-        return self._post("event/track", envelope.wrap(events), n_events=len(events))
+        return self._post("event/track", frame.wrap(events), n_events=len(events))
 
     def ask_to_send(self, pixel_code: str) -> Answer:
         """TikTok's answer to a request for a web pixel that holds no event: whether the token may send.
@@ -132,7 +137,7 @@ class TikTokClient:
         :returns: accepted or payload (the list is empty); neither refuses the token.
         :raises AuthorizationError: the token may not send to this pixel.
         """
-        body = make_envelope(event_source="web", event_source_id=pixel_code).wrap(())
+        body = make_frame(event_source="web", event_source_id=pixel_code).wrap(())
         return self._post("event/track", body, n_events=0)
 
     # ------------------------------------------------------------------------------------ reading

@@ -16,7 +16,7 @@ from msgspec import structs
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.tiktok.client import MAX_EVENTS, TikTokClient
-from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_envelope, to_record
+from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_frame, to_record
 from airflow_provider_tiktok.conversions.validation import ValidationRules, check, check_event_source_id
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class TikTokDestination:
 
     @property
     def address(self) -> str:
-        """What tells this destination from every other: the run's source, id, test code and partner."""
-        return repr(self._group)
+        """What tells this destination from every other: API, source, id, test code and partner."""
+        return repr((self._client.address, *self._group))
 
     @property
     def limits(self) -> Limits:
@@ -97,7 +97,7 @@ class TikTokDestination:
         )
 
     def _overhead_bytes(self) -> int:
-        return make_envelope(
+        return make_frame(
             event_source=self._source,
             event_source_id=self._source_id,
             test_event_code=self._test_event_code,

@@ -21,22 +21,21 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from airflow_provider_tiktok.conversions.errors import EventError
-from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent, PreparedUser
-from airflow_provider_tiktok.conversions.validation import GROUP_SOURCES, USER_KEY_SOURCES
+from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent
+from airflow_provider_tiktok.conversions.validation import (
+    GROUP_SOURCES,
+    INAPPLICABLE_KEYS,
+    LIMITED_DATA_USE_SOURCES,
+    USER_KEYS,
+)
 from airflow_provider_tiktok.conversions.values import mask_emails
 
 _SOURCES: tuple[EventSource, ...] = get_args(EventSource)
-_GROUPS = ("page", "app", "ad", "lead")
-_LIMITED_DATA_USE_SOURCES = frozenset({"web", "app"})
-
-_NOT_TIKTOKS = frozenset({"envelope", "session_id"})
-_ALL_USER_KEYS = tuple(name for name in PreparedUser.__struct_fields__ if name not in _NOT_TIKTOKS)
-_USER_KEYS: Mapping[str, tuple[str, ...]] = {
-    source: tuple(name for name in _ALL_USER_KEYS if source in USER_KEY_SOURCES.get(name, _SOURCES))
-    for source in _SOURCES
+_SOURCE_USER_KEYS: Mapping[str, tuple[str, ...]] = {
+    source: tuple(name for name in USER_KEYS if name not in INAPPLICABLE_KEYS[source]) for source in _SOURCES
 }
 _SOURCE_GROUPS: Mapping[str, tuple[str, ...]] = {
-    source: tuple(name for name in _GROUPS if source in GROUP_SOURCES[name]) for source in _SOURCES
+    source: tuple(name for name, takers in GROUP_SOURCES.items() if source in takers) for source in _SOURCES
 }
 
 _ENCODER = msgspec.json.Encoder()
@@ -53,10 +52,10 @@ def encode_event(event: PreparedEvent, *, event_source: EventSource) -> bytes:
 
     :raises EventError: a value has no form in JSON.
     """
-    has_limit = event_source in _LIMITED_DATA_USE_SOURCES
+    has_limit = event_source in LIMITED_DATA_USE_SOURCES
     record = _build(
         event,
-        user_keys=_USER_KEYS[event_source],
+        user_keys=_SOURCE_USER_KEYS[event_source],
         groups=_SOURCE_GROUPS[event_source],
         limited_data_use=event.limited_data_use if has_limit else None,
         write=_WIRE,
@@ -72,8 +71,8 @@ def to_record(event: PreparedEvent) -> dict[str, Any]:
     """
     return _build(
         event,
-        user_keys=_ALL_USER_KEYS,
-        groups=_GROUPS,
+        user_keys=USER_KEYS,
+        groups=GROUP_SOURCES,
         limited_data_use=event.limited_data_use,
         write=_RECORD,
     )
@@ -189,7 +188,7 @@ _RECORD = _Writer(number=_record_number, text=_record_text, other=_record_other)
 # ---------------------------------------------------------------------------------------- one request
 
 
-class Envelope(Struct, frozen=True, kw_only=True):
+class Frame(Struct, frozen=True, kw_only=True):
     """A request without its events: what stands before and after them.
 
     :param before: UTF-8 JSON up to and with the bracket that opens ``data``.
@@ -209,13 +208,13 @@ class Envelope(Struct, frozen=True, kw_only=True):
         return self.before + b",".join(events) + self.after
 
 
-def make_envelope(
+def make_frame(
     *,
     event_source: EventSource,
     event_source_id: str,
     test_event_code: str | None = None,
     partner_name: str | None = None,
-) -> Envelope:
+) -> Frame:
     """The request around events of one source.
 
     :param test_event_code: makes test events of all of them. Empty and ``None`` leave it out: TikTok takes
@@ -229,4 +228,4 @@ def make_envelope(
         "partner_name": partner_name,
     }
     present = {name: text for name, text in head.items() if text}
-    return Envelope(before=_ENCODER.encode(present)[:-1] + b',"data":[', after=b"]}")
+    return Frame(before=_ENCODER.encode(present)[:-1] + b',"data":[', after=b"]}")

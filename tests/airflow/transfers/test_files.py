@@ -141,6 +141,15 @@ def test_late_replay_warns(
     assert ("49 hours old" in caplog.text) is is_warned
 
 
+def test_a_file_that_is_read_takes_no_dead_letters(send: Any, letters: Path, tmp_path: Path):
+    """It would grow while it is read, without end: the task fails before anything is written, no retry."""
+    before = letters.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(letters)
+    with pytest.raises(PermanentFailure, match="dead_letter_path"):
+        send(letters, dead_letter_path=tmp_path / "link.jsonl")
+    assert letters.read_bytes() == before
+
+
 def test_object_storage_keeps_dead_letters(send: Any, tmp_path: Path, tiktok: Simulator):
     """Dead letters can be kept in object storage, which cannot append, and be sent again from there."""
     attach("memory", fs=fsspec.filesystem("memory"))

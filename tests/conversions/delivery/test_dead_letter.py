@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from upath import UPath
 
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -61,6 +63,14 @@ def test_a_letter_tells_row_reason_and_event(tmp_path: Path) -> None:
         "event": {"event": "Purchase", "event_id": "o-17"},
     }
     assert letters.count == 1
+
+
+def test_an_id_that_the_destination_leaves_out_is_nowhere(tmp_path: Path) -> None:
+    """What is personal for the destination does not stay beside the event either."""
+    letters = DeadLetters(tmp_path / "letters.jsonl", run="r")
+    letters.write([result(1)], record=lambda event: {"event": event.event})
+    (line,) = read(tmp_path / "letters.jsonl")
+    assert (line["event_id"], line["event"]) == (None, {"event": "Purchase"})
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNCONFIRMED, Outcome.UNDELIVERED])
@@ -119,49 +129,92 @@ def test_a_place_that_cannot_be_written_is_found_at_the_start(tmp_path: Path) ->
         letters.start(position=0)
 
 
-class Bucket:
-    """A folder of an object store: no appending, each object written once."""
+def parts(folder: UPath) -> list[str]:
+    """The names of the objects in a folder of an object store."""
+    return sorted(part.name for part in folder.iterdir())
 
-    def __init__(self, objects: dict[str, bytes], name: str = "s3://bucket/letters") -> None:
-        self.objects = objects
-        self.name = name
 
-    def __truediv__(self, part: str) -> Bucket:
-        return Bucket(self.objects, f"{self.name}/{part}")
-
-    def __str__(self) -> str:
-        return self.name
-
-    def open(self, mode: str) -> Any:
-        assert mode == "wb"
-        assert self.name not in self.objects
-        import io
-
-        bucket = self
-
-        class Writer(io.BytesIO):
-            def close(self) -> None:
-                bucket.objects[bucket.name] = self.getvalue()
-                super().close()
-
-        return Writer()
+def rows(folder: UPath) -> list[int]:
+    """The row numbers of all letters in a folder of an object store."""
+    return [json.loads(line)["row"] for name in parts(folder) for line in (folder / name).open()]
 
 
 def test_an_object_store_gets_an_object_for_each_write() -> None:
     """Object stores cannot append: every write is complete in an object of its own."""
-    objects: dict[str, bytes] = {}
-    letters = DeadLetters(Bucket(objects), run="r", clock=lambda: 1.5)
+    folder = UPath("memory://each-write/letters")
+    letters = DeadLetters(folder, run="r", clock=lambda: 1.5)
     letters.start(position=0)
     letters.write([result(1), result(2)], record=record)
     letters.write([result(3)], record=record)
 
-    assert sorted(objects) == [
-        "s3://bucket/letters/1500-000001.jsonl",
-        "s3://bucket/letters/1500-000002.jsonl",
-    ]
-    rows = [json.loads(line)["row"] for name in sorted(objects) for line in objects[name].splitlines()]
-    assert rows == [1, 2, 3]
-    assert letters.path == "s3://bucket/letters"
+    assert [name[:11] for name in parts(folder)] == ["1500-000001", "1500-000002"]
+    assert rows(folder) == [1, 2, 3]
+    assert letters.path == "memory://each-write/letters"
+
+
+def test_a_retry_keeps_settled_rows_in_an_object_store_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Letters of a former try are counted, those behind the position go, other runs' letters stay."""
+    folder = UPath("memory://retry/letters")
+    DeadLetters(folder, run="other", clock=lambda: 1.0).write([result(9)], record=record)
+    first = DeadLetters(folder, run="this", clock=lambda: 2.0)
+    first.write([result(1), result(5), result(6)], record=record)
+    first.write([result(7)], record=record)
+
+    second = DeadLetters(folder, run="this", clock=lambda: 3.0)
+    second.start(position=5)
+    assert (second.count, second.path) == (2, "memory://retry/letters")
+    second.write([result(6)], record=record)
+    assert rows(folder) == [9, 1, 5, 6]
+    assert not caplog.records
+
+
+def test_runs_that_share_a_folder_overwrite_nothing() -> None:
+    """Two tasks that write their first letters in the same millisecond both keep them."""
+    folder = UPath("memory://shared/letters")
+    for run in ("d/r/one", "d/r/two"):
+        DeadLetters(folder, run=run, clock=lambda: 1.5).write([result(1)], record=record)
+    assert rows(folder) == [1, 1]
+
+
+class Refusing:
+    """An object store whose errors are its own, not the system's."""
+
+    def __truediv__(self, part: str) -> Refusing:
+        return self
+
+    def __str__(self) -> str:
+        return "s3://bucket/letters"
+
+    def open(self, mode: str) -> Any:
+        raise LookupError("no credentials")
+
+    def iterdir(self) -> Any:
+        raise LookupError("no credentials")
+
+
+def test_any_error_of_a_store_ends_the_run_in_order(caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be looked into is warned of, what cannot be written names the argument."""
+    letters = DeadLetters(Refusing(), run="r")
+    letters.start(position=0)
+    assert "LookupError" in caplog.text
+    with pytest.raises(ConfigurationError, match="dead_letter_path"):
+        letters.write([result(1)], record=record)
+
+
+def test_a_letter_is_not_written_into_a_file_that_was_replaced(tmp_path: Path) -> None:
+    """While one run rewrites the file they share, another waits, and then appends to the new one."""
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "letters.jsonl"
+    letters = DeadLetters(path, run="r")
+    with path.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        writing = Thread(target=letters.write, args=([result(1)],), kwargs={"record": record})
+        writing.start()
+        writing.join(0.05)  # enough for a writer that waits for nobody
+        (tmp_path / "new").write_text("")
+        (tmp_path / "new").replace(path)
+    writing.join()
+    assert [line["row"] for line in read(path)] == [1]
 
 
 def test_an_address_in_an_id_is_not_stored(tmp_path: Path) -> None:

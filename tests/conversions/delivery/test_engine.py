@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+from airflow_provider_tiktok.conversions.answers import Answer
+from airflow_provider_tiktok.conversions.batching import Batch, Encoded
+from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters, Record
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
@@ -23,7 +27,7 @@ from airflow_provider_tiktok.conversions.errors import (
     DeliveryError,
     TransientError,
 )
-from airflow_provider_tiktok.conversions.events import UnreadableRow
+from airflow_provider_tiktok.conversions.events import EventResult, PreparedEvent, UnreadableRow
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import FAST, MOODS, Ledger, Rows, Store, purchase
@@ -261,6 +265,20 @@ def test_an_event_larger_than_a_request_is_rejected_alone() -> None:
     assert [finding.rule for finding in delivery.receipt.violations] == [": too_large"]
 
 
+def test_an_event_that_was_too_large_makes_no_repeat_of_another() -> None:
+    """Only what is sent can be repeated: the same id in a size that fits is sent."""
+
+    class Sized(Ledger):
+        def encode(self, event: PreparedEvent) -> Encoded:
+            size = int(event.properties.get("value", 0))
+            return Encoded(body=super().encode(event).body.ljust(size))
+
+    rows = [purchase("o-1", properties={"value": 500}), purchase("o-1", properties={"value": 5})]
+    ledger = Sized(max_bytes=300)
+    assert counts(run(rows, ledger)) == {"accepted": 1, "rejected": 1}
+    assert ledger.deliveries == Counter(["o-1"])
+
+
 def test_validation_only_sends_nothing() -> None:
     """The whole road up to the wire: counts and coverage, and no request."""
     ledger = Ledger()
@@ -311,6 +329,72 @@ def test_any_interruption_leaves_a_receipt(error: BaseException) -> None:
     assert delivery.stopped_by is error
     assert delivery.receipt.read == 1050
     assert sum(counts(delivery).values()) == 1050
+
+
+def interrupt() -> None:
+    """What Ctrl-C and Airflow's time-outs do: Python raises it in the main thread, wherever that is."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def test_an_interruption_after_the_last_row_leaves_a_receipt(tmp_path: Path) -> None:
+    """All was read and the end is waited for, as for most of a small run: waits are cut short then, too."""
+    stop = threading.Event()
+
+    class Interrupting(DeadLetters):
+        def write(self, results: Sequence[EventResult], *, record: Record) -> None:
+            interrupt()
+            assert stop.wait(10)
+            super().write(results, record=record)
+
+    letters = Interrupting(tmp_path / "letters.jsonl", run="r")
+    delivery = run([purchase("o-1", event_time=None)], Ledger(), dead_letters=letters, stop=stop)
+    assert isinstance(delivery.stopped_by, KeyboardInterrupt)
+    assert counts(delivery) == {"rejected": 1}
+    assert delivery.receipt.dead_letters == 1
+
+
+def test_an_interruption_cuts_no_record_in_two(tmp_path: Path) -> None:
+    """Whenever it comes, every event that was read is counted, kept if not accepted, and can be sent again."""
+    path = tmp_path / "letters.jsonl"
+
+    class Interrupting(DeadLetters):
+        was_written = False
+
+        def write(self, results: Sequence[EventResult], *, record: Record) -> None:
+            if not self.was_written:
+                self.was_written = True
+                interrupt()
+            super().write(results, record=record)
+
+    def letters() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    rows = [purchase(f"o-{n}", event_time=None if n % 7 == 3 else 1767225600) for n in range(200)]
+    ledger, store = Ledger(), Store()
+    cut = run(rows, ledger, checkpoints=store, dead_letters=Interrupting(path, run="r"))
+    assert isinstance(cut.stopped_by, KeyboardInterrupt)
+    assert [letter["row"] for letter in letters()] == sorted({letter["row"] for letter in letters()})
+    assert len(letters()) == cut.receipt.read - cut.receipt.accepted
+    assert all(letter["event"] and letter["event_id"] for letter in letters())
+
+    run(rows, ledger, checkpoints=store, dead_letters=DeadLetters(path, run="r"))
+    assert [letter["row"] for letter in letters()] == [n + 1 for n in range(200) if n % 7 == 3]
+    assert len(ledger.deliveries) == 200 - len(letters())
+
+
+def test_a_batch_that_waited_for_its_turn_counts_as_not_sent() -> None:
+    """Only what was handed over for sending may have been sent."""
+
+    class Interrupting(Ledger):
+        def send(self, batch: Batch) -> Answer:
+            if not self.requests:
+                interrupt()
+            return super().send(batch)
+
+    ledger = Interrupting()
+    delivery = run([purchase(f"o-{n}") for n in range(1500)], ledger, options=Options(max_in_flight=1))
+    assert delivery.receipt.unconfirmed <= ledger.limits.max_events
+    assert sum(counts(delivery).values()) == delivery.receipt.read
 
 
 def test_memory_is_bounded_also_when_nothing_is_sent() -> None:

@@ -146,6 +146,17 @@ def test_bad_header_ends_the_run(read: Read, write: Write, header: bytes, text: 
     assert "ada" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_file_of_another_encoding(read: Read, write: Write, encoding: str) -> None:
+    """Where the codec gives up a file for having no mark, a person must name its encoding."""
+    path = write("orders.csv", "id,email\n1,ada@example.com\n")
+    with pytest.raises(
+        ConfigurationError, match=r"encoding: .*orders\.csv is not in this encoding"
+    ) as caught:
+        read(path, encoding=encoding)
+    assert "ada" not in str(caught.value)
+
+
 def test_lines_are_those_of_the_file(write: Write) -> None:
     """A record's place is the line it begins on, after blank lines, line breaks in fields and bad records."""
     path = write("orders.csv", 'id,email\n\n1,a\n2,"b\nc"\n\n3,"d\n4,e\n5\n6,f\n')

@@ -106,8 +106,10 @@ def test_letters_of_a_run(tmp_path: Path) -> None:
         EventResult(row=2, rows=1, outcome=Outcome.REJECTED),
     ]
     letters = DeadLetters(path, run="dag/run/task", clock=lambda: 1_790_000_000.5)
+    properties = {"value": Decimal("1.10")}
     letters.write(
-        results, record=lambda event: {"event": event.event, "properties": {"value": Decimal("1.10")}}
+        results,
+        record=lambda event: {"event": event.event, "event_id": event.event_id, "properties": properties},
     )
 
     source = FilesSource([path])

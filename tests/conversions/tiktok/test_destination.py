@@ -72,6 +72,14 @@ def test_groups_of_different_runs_differ() -> None:
     assert make(test_event_code="TEST1").encode(EVENT).group != make().encode(EVENT).group
 
 
+def test_a_simulator_is_another_place_than_tiktok() -> None:
+    """A retry after demo mode was switched off must not go on where the simulator had stopped."""
+    client = TikTokClient("token", base_url="http://127.0.0.1:8099", transport=Script(OK))
+    rules = ValidationRules(event_source="web", now=lambda: NOW)
+    simulated = TikTokDestination(client, event_source="web", event_source_id=PIXEL, rules=rules)
+    assert simulated.address != make().address == make().address
+
+
 def test_empty_codes_are_none() -> None:
     """An empty test code makes no test events."""
     script = Script(OK)

@@ -27,7 +27,7 @@ from airflow_provider_tiktok.conversions.events import (
     PreparedEvent,
     PreparedUser,
 )
-from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_envelope, to_record
+from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_frame, to_record
 
 EMAIL = Digest("973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b")
 PHONE = Digest("9f7ec22d72092cd3c0b58726ed9c2d91b92e51a3f29837508fb2948bb22dd2fd")
@@ -277,12 +277,10 @@ def test_any_json_property_leaves_as_json(properties: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------------------------- one request
 
 
-def test_envelope() -> None:
+def test_frame() -> None:
     """The request holds the events' own bytes between its head and its end."""
-    envelope = make_envelope(
-        event_source="web", event_source_id="CABC", test_event_code="TEST1", partner_name="Us"
-    )
-    assert envelope.wrap([b'{"a":1}', b"2"]) == (
+    frame = make_frame(event_source="web", event_source_id="CABC", test_event_code="TEST1", partner_name="Us")
+    assert frame.wrap([b'{"a":1}', b"2"]) == (
         b'{"event_source":"web","event_source_id":"CABC","test_event_code":"TEST1","partner_name":"Us",'
         b'"data":[{"a":1},2]}'
     )
@@ -291,17 +289,15 @@ def test_envelope() -> None:
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_empty_codes_are_left_out(nothing: str | None) -> None:
     """An empty test code is none: TikTok would take it for one."""
-    envelope = make_envelope(
+    frame = make_frame(
         event_source="web", event_source_id="CABC", test_event_code=nothing, partner_name=nothing
     )
-    assert envelope.wrap([]) == b'{"event_source":"web","event_source_id":"CABC","data":[]}'
+    assert frame.wrap([]) == b'{"event_source":"web","event_source_id":"CABC","data":[]}'
 
 
 @given(st.lists(st.binary(min_size=1), max_size=5), st.text(min_size=1))
 def test_overhead(events: list[bytes], source_id: str) -> None:
     """Overhead, events and their commas are the whole body."""
-    envelope = make_envelope(
-        event_source="crm", event_source_id=source_id.encode("utf-8", "replace").decode()
-    )
+    frame = make_frame(event_source="crm", event_source_id=source_id.encode("utf-8", "replace").decode())
     commas = max(len(events) - 1, 0)
-    assert len(envelope.wrap(events)) == envelope.overhead_bytes + sum(map(len, events)) + commas
+    assert len(frame.wrap(events)) == frame.overhead_bytes + sum(map(len, events)) + commas
