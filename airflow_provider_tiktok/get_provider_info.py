@@ -20,6 +20,19 @@ def _seconds(default: int) -> dict[str, Any]:
     return {"type": ["integer", "null"], "minimum": 1, "maximum": 600, "default": default}
 
 
+_TIMEOUTS: dict[str, Any] = {
+    "connect_timeout": {
+        "label": "Connect timeout (seconds)",
+        "description": "How long one attempt may take to reach the server.",
+        "schema": _seconds(10),
+    },
+    "read_timeout": {
+        "label": "Read timeout (seconds)",
+        "description": "How long one attempt may wait for its answer.",
+        "schema": _seconds(30),
+    },
+}
+
 TIKTOK_CONNECTION: dict[str, Any] = {
     "connection-type": "tiktok",
     "hook-class-name": "airflow_provider_tiktok.hooks.tiktok.TikTokHook",
@@ -68,16 +81,7 @@ TIKTOK_CONNECTION: dict[str, Any] = {
             "description": "Send to a simulator inside the task's own process. Nothing reaches TikTok.",
             "schema": {"type": ["boolean", "null"], "default": False},
         },
-        "connect_timeout": {
-            "label": "Connect timeout (seconds)",
-            "description": "How long one attempt may take to reach the server.",
-            "schema": _seconds(10),
-        },
-        "read_timeout": {
-            "label": "Read timeout (seconds)",
-            "description": "How long one attempt may wait for its answer.",
-            "schema": _seconds(30),
-        },
+        **_TIMEOUTS,
     },
 }
 
@@ -119,16 +123,7 @@ LIVERAMP_CONNECTION: dict[str, Any] = {
             "description": "Sent along with events, if LiveRamp asks you for any.",
             "schema": {"type": ["string", "null"], "format": "password"},
         },
-        "connect_timeout": {
-            "label": "Connect timeout (seconds)",
-            "description": "How long one attempt may take to reach the server.",
-            "schema": _seconds(10),
-        },
-        "read_timeout": {
-            "label": "Read timeout (seconds)",
-            "description": "How long one attempt may wait for its answer.",
-            "schema": _seconds(30),
-        },
+        **_TIMEOUTS,
     },
 }
 

@@ -68,7 +68,7 @@ def check_pixel() -> str:
 
     with TikTokHook(TIKTOK_CONN_ID) as hook:
         code = hook.event_source_id("web")
-        pixels = list(hook.get_client().list_pixels(hook.advertiser_id, code=code))
+        pixels = hook.list_pixels(pixel_code=code)
     if not pixels:
         raise LookupError(f"Pixel {code} is not among those of advertiser {hook.advertiser_id}.")
     return str(pixels[0]["pixel_name"])

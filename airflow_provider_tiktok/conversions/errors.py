@@ -13,7 +13,7 @@
     │   ├─ UnconfirmedError   sent and the answer lost: send again with the same ids
     │   ├─ AuthorizationError the token is refused: stop the run, retrying cannot help
     │   └─ ProtocolError      the answer makes no sense: stop the run
-    └─ DeliveryError          the run missed its threshold; carries the receipt
+    └─ DeliveryError          the run did not keep its promise; carries the receipt
 
 Texts say what happened, where and what to do. They never hold a body, a header, a URL query, an
 identifier or a secret: facts travel as attributes. All survive pickling, since Airflow passes errors
@@ -133,7 +133,7 @@ class ProtocolError(RequestError):
 
 
 class DeliveryError(ConversionsError):
-    """A run ended with more rejected events than its threshold allows.
+    """A run ended with more rejected events than its threshold allows, or with events not delivered.
 
     :param receipt: the run's receipt as a plain dictionary: counts and ids of requests, no events.
     :param samples: a few violations or codes with row numbers, without values.

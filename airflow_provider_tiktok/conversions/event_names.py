@@ -126,9 +126,6 @@ class NameStatus(StrEnum):
     NOT_STANDARD = "not_standard"
 
 
-FATAL: Final = frozenset({NameStatus.WRONG_CASE, NameStatus.NOT_STANDARD})
-"""What keeps an event back: the event would not be counted as what it is."""
-
 FINE: Final = frozenset({NameStatus.STANDARD, NameStatus.PAGE_VIEW, NameStatus.CUSTOM})
 """What needs no word."""
 
@@ -143,11 +140,6 @@ class NameFinding(Struct, frozen=True, kw_only=True):
     status: NameStatus
     name: str | None = None
     remedy: str = ""
-
-    @property
-    def is_fatal(self) -> bool:
-        """Whether an event of this name must not be sent."""
-        return self.status in FATAL
 
 
 class _Names(Struct, frozen=True, kw_only=True):

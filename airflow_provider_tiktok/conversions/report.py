@@ -41,7 +41,7 @@ def _lines(receipt: Receipt) -> Iterator[str]:
     if receipt.stopped_by:
         yield f"  The run was stopped by {receipt.stopped_by}."
     yield from _findings("Why events were rejected", receipt.violations)
-    yield from _findings("Sent all the same, with a warning", receipt.warnings)
+    yield from _findings("Warnings, which keep no event back", receipt.warnings)
     yield from _findings("Identifiers left out", receipt.dropped)
     yield from _coverage(receipt)
     if receipt.dead_letter_path:

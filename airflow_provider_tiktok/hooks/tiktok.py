@@ -122,7 +122,7 @@ class TikTokHook(BaseHook):
         self._demo_mode = demo_mode
         self._connection = connection
         self._client: TikTokClient | None = None
-        self._transport: Any = None
+        self._transports: list[Any] = []
         self._simulator: Simulator | None = None
 
     def __enter__(self) -> Self:
@@ -260,11 +260,11 @@ class TikTokHook(BaseHook):
 
     def close(self) -> None:
         """Close what was opened. The hook can be used again afterwards."""
-        if self._transport is not None:
-            self._transport.close()
+        while self._transports:
+            self._transports.pop().close()
         if self._simulator is not None:
             self._simulator.__exit__(None, None, None)
-        self._transport = self._simulator = self._client = None
+        self._simulator = self._client = None
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -313,9 +313,10 @@ class TikTokHook(BaseHook):
     def _make_transport(self, stop: threading.Event, *, max_requests_per_second: int | None) -> Any:
         from airflow_provider_tiktok.conversions.http import RateLimit, RateLimited, RequestsTransport
 
-        self._transport = transport = RequestsTransport(
+        transport = RequestsTransport(
             connect_timeout_s=self.settings.connect_timeout_s, read_timeout_s=self.settings.read_timeout_s
         )
+        self._transports.append(transport)
         if max_requests_per_second is None:
             return transport
         limit = RateLimit(per_second=max_requests_per_second)

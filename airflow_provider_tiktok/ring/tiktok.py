@@ -85,13 +85,14 @@ class SendToTikTokOperator(DeliverEventsOperator):
         """Sample events, which in demo mode take the place of events that were not given.
 
         :param otherwise: what to say outside of demo mode.
-        :raises ConfigurationError: this is no demo mode.
+        :raises ConfigurationError: this is no demo mode, or there is no such event source.
         """
         from airflow_provider_tiktok.hooks.tiktok import TikTokHook
 
         with TikTokHook(self.tiktok_conn_id, demo_mode=self.demo_mode) as hook:
             if not hook.demo_mode:
                 raise ConfigurationError(otherwise)
+            hook.event_source_id(self.event_source)  # refuses what is no event source
         log.warning("Demo mode, and no event given: sample events are used.")
         return sample_events(now=int(time.time()), event_source=self.event_source)
 

@@ -87,8 +87,3 @@ class EnvelopeBook:
             while (envelope := self._envelopes.get(values[-1])) and envelope.replaces is not None:
                 values.append(envelope.replaces)
         return values
-
-    def is_replaced(self, value: str) -> bool:
-        """Tells whether the envelope was refreshed into another."""
-        with self._lock:
-            return any(envelope.replaces == value for envelope in self._envelopes.values())

@@ -90,7 +90,7 @@ def test_every_finding_that_needs_a_word_has_one() -> None:
 def test_right_spelling_is_named() -> None:
     """A name in the wrong case comes back with the right one."""
     finding = find("web", "addtocart")
-    assert finding.is_fatal
+    assert finding.status is NameStatus.WRONG_CASE
     assert "'AddToCart'" in finding.remedy
 
 

@@ -145,5 +145,5 @@ from airflow.providers.common.compat.sdk import DAG
 from {module} import {operator}
 
 with DAG({dag_id!r}, schedule=None) as dag:
-    {operator}(task_id="send", retries=2, retry_delay=timedelta(0), **{arguments!r}, {code})
+    {operator}(**{{"task_id": "send", "retries": 2, "retry_delay": timedelta(0), **{arguments!r}}}, {code})
 """

@@ -99,6 +99,22 @@ def test_inline_events_leave_nothing_behind(
     assert_no_canary(run, files=(letters,))
 
 
+@pytest.mark.parametrize("fault", ["{{ 1 / 0 }}", "{% off"])
+def test_a_template_that_fails_leaves_nothing_behind(
+    run_operator: RunOperator, tmp_path: Path, assert_no_canary: Callable[..., None], fault: str
+) -> None:
+    """Airflow logs a field that it cannot render, and Jinja quotes the text: neither shows the events."""
+    people = [{**person, "note": f"{person['email']} {fault}"} for person in _people()]
+    run = run_operator(
+        "TikTokSendEventsOperator",
+        code=f"events=json.loads(Path({_secret(tmp_path, people)!r}).read_text())",
+        **SETTINGS,
+    )
+    assert (run.state, run.receipt) == ("failed", {})
+    assert "cannot be rendered" in run.failure
+    assert_no_canary(run)
+
+
 def test_unreadable_lines_leave_nothing_behind(
     run_operator: RunOperator, tmp_path: Path, assert_no_canary: Callable[..., None]
 ) -> None:

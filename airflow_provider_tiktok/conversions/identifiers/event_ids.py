@@ -31,10 +31,10 @@ def derive_event_id(event: PreparedEvent) -> str | None:
     ``event_id``, where that can happen.
 
     The content is everything but ``row``, ``rows``, ``event_id``, ``dropped``, ``violations`` and what only
-    LiveRamp is told (envelope, session), as JSON
-    with sorted keys, without spaces and absent fields, in ASCII; tuples are arrays, and a decimal number
-    is an integer where it is whole and else text in plain notation without trailing zeros. Match keys
-    are in it as they are sent, so raw and hashed sources of one event agree.
+    LiveRamp is told (envelope, session), as JSON with sorted keys, without spaces and absent fields, in
+    ASCII; tuples are arrays, and a decimal number is an integer where it is whole and else text in plain
+    notation without trailing zeros. Match keys are in it as they are sent, so raw and hashed sources of one
+    event agree.
 
     :returns: ``None`` for content that JSON cannot hold; validation names the place.
     """

@@ -48,6 +48,8 @@ def without_personal(event: PreparedEvent) -> PreparedEvent:
     page, app = event.page, event.app
     return structs.replace(
         event,
+        event=_unless_personal("event", event.event),
+        event_id=_unless_personal("event_id", event.event_id),
         page=structs.replace(page, url=None) if page and _is_personal("page.url", page.url or "") else page,
         app=None if app is None else _cleaned(app, _APP_TEXTS, prefix="app"),
         properties=_cleaned_properties(event.properties),
@@ -76,6 +78,10 @@ def _is_personal(path: str, text: str) -> bool:
     if _PHONE.fullmatch(text):
         return True
     return len(text) == 64 and path not in _MAY_BE_DIGEST and _DIGEST.fullmatch(text) is not None
+
+
+def _unless_personal(path: str, text: str | None) -> str | None:
+    return None if text is not None and _is_personal(path, text) else text
 
 
 def _cleaned_properties(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,12 @@ Sources: TikTok, Events API 2.0, "Report events" (v1.3); TikTok Business Help Ce
 on standard events; TikTok's business SDK 1.1.3, ``PixelProperties``; all read 2026-11.
 """
 
-from airflow_provider_tiktok.conversions.validation.applicability import GROUP_SOURCES, USER_KEY_SOURCES
+from airflow_provider_tiktok.conversions.validation.applicability import (
+    GROUP_SOURCES,
+    INAPPLICABLE_KEYS,
+    LIMITED_DATA_USE_SOURCES,
+    USER_KEYS,
+)
 from airflow_provider_tiktok.conversions.validation.checks import CURRENCIES, check
 from airflow_provider_tiktok.conversions.validation.event_source_ids import check_event_source_id
 from airflow_provider_tiktok.conversions.validation.options import SECONDS_PER_DAY, ValidationRules
@@ -21,9 +26,11 @@ from airflow_provider_tiktok.conversions.validation.rules import RULES
 __all__ = [
     "CURRENCIES",
     "GROUP_SOURCES",
+    "INAPPLICABLE_KEYS",
+    "LIMITED_DATA_USE_SOURCES",
     "RULES",
     "SECONDS_PER_DAY",
-    "USER_KEY_SOURCES",
+    "USER_KEYS",
     "ValidationRules",
     "check",
     "check_event_source_id",

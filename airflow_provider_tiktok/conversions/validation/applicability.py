@@ -44,14 +44,18 @@ GROUP_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 """Group of fields → event sources that take it."""
 
 LIMITED_DATA_USE_SOURCES: Final = frozenset({"web", "app"})
+"""Event sources that take ``limited_data_use``."""
 
 # Neither is TikTok's: LiveRamp's envelope and what its requests are grouped by.
 _NOT_TIKTOKS: Final = frozenset({"envelope", "session_id"})
 USER_KEYS: Final = tuple(one.name for one in fields(PreparedUser) if one.name not in _NOT_TIKTOKS)
+"""Every match key that TikTok takes, whatever the event source."""
+
 INAPPLICABLE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     source: tuple(name for name, sources in USER_KEY_SOURCES.items() if source not in sources)
     for source in get_args(EventSource)
 }
+"""Event source → match keys that it does not take."""
 
 # Names, places, language and tracking status help a match and make none.
 _PERSONAL_KEYS: Final = frozenset(

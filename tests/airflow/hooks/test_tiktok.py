@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -171,6 +173,29 @@ def test_closing_ends_the_simulator(connect: Connect):
     hook.close()
     with pytest.raises(TransientError, match="user/info"):
         client.user_info()
+
+
+def test_closing_ends_every_client(connect: Connect):
+    """A hook that made several clients keeps no connection of any of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        ends = pool.submit(_answer_two_and_see_their_ends, listener)
+        with connect(host=f"http://127.0.0.1:{listener.getsockname()[1]}", extra=IDS) as hook:
+            clients = [hook.get_client(), hook.get_client()]
+            assert [client.user_info() for client in clients] == [{}, {}]
+        assert ends.result() == [b"", b""]
+
+
+def _answer_two_and_see_their_ends(listener: socket.socket) -> list[bytes]:
+    """What two connections bring after their first request; nothing from one that was closed."""
+    with ExitStack() as stack:
+        connections = []
+        for _ in range(2):
+            connection = stack.enter_context(listener.accept()[0])
+            connection.settimeout(5)
+            connection.recv(65_536)
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"code":0,"data":{}}')
+            connections.append(connection)
+        return [connection.recv(1) for connection in connections]
 
 
 @pytest.mark.parametrize(

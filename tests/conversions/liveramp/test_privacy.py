@@ -17,8 +17,9 @@ def test_a_clean_event_is_itself() -> None:
 
 
 def test_what_is_personal_is_taken_out() -> None:
-    """Of address, app, properties and items; the rest stays."""
+    """Of name, id, address, app, properties and items; the rest stays."""
     record = app_record(page={"url": "https://shop.example.com/?m=person@example.com"})
+    record |= {"event": "person@example.com", "event_id": "+12025550123"}
     record["app"] = {"app_id": "com.example.app", "app_name": "for person@example.com"}
     record["properties"] = {
         "currency": "USD",
@@ -30,9 +31,11 @@ def test_what_is_personal_is_taken_out() -> None:
     cleaned = without_personal(prepared(record))
     assert list(find_personal(cleaned)) == []
     stored = to_record(cleaned)
+    assert not {"event", "event_id"} & stored.keys()
     assert stored["app"] == {"app_id": "com.example.app"}
     assert stored["properties"] == {"currency": "USD", "contents": ({"content_id": "1"},)}
     assert "person@example.com" not in json.dumps(stored)
+    assert "12025550123" not in json.dumps(stored)
 
 
 def test_an_order_s_digest_is_no_person() -> None:
