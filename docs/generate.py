@@ -26,8 +26,10 @@ run, too.
 
 RULES_PAGE = """# Rules that an event may break
 
-The names that a receipt counts and a dead letter tells, each behind the path of the field:
+Names that a receipt counts and a dead letter tells, each behind the path of the field:
 `properties.value: negative`. All rules an event breaks are told at once, with a remedy, and never the value.
+Rows that cannot be read, line items that do not fit together, and events for LiveRamp have a few rules more,
+told in the same way.
 """
 
 

@@ -42,6 +42,7 @@ class FilesReader(DeliverEventsOperator):
     :param compression: ``auto`` goes by the file's first bytes.
     :param encoding: of text files.
     :param csv_delimiter: ``None``: a comma, in TSV a tabulator.
+    :param csv_columns: names of the columns of CSV and TSV files that have no header.
     """
 
     file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id")
@@ -56,6 +57,7 @@ class FilesReader(DeliverEventsOperator):
         compression: str = "auto",
         encoding: str = "utf-8",
         csv_delimiter: str | None = None,
+        csv_columns: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,6 +67,7 @@ class FilesReader(DeliverEventsOperator):
         self.compression = compression
         self.encoding = encoding
         self.csv_delimiter = csv_delimiter
+        self.csv_columns = csv_columns
 
     def open_source(self) -> Source:
         """The files' records."""
@@ -75,6 +78,7 @@ class FilesReader(DeliverEventsOperator):
             compression=self.compression,
             encoding=self.encoding,
             csv_delimiter=self.csv_delimiter,
+            csv_columns=self.csv_columns,
         )
         if self.dead_letter_path is not None and source.reads(as_path(self.dead_letter_path)):
             raise ConfigurationError(

@@ -5,7 +5,8 @@
 
 One JSON object a line, written as the run goes, before the checkpoint moves::
 
-    {"run": "dag/run/task", "written_at": 1767225600, "row": 17, "rows": 1, "outcome": "rejected",
+    {"run": "dag/run/task", "written_at": 1767225600, "row": 17, "rows": 1,
+     "place": "orders.csv, line 18", "outcome": "rejected",
      "reason": "invalid", "event_id": "o-17", "violations": [{"path": ..., "rule": ..., "remedy": ...}],
      "code": null, "message": null, "request_id": null, "event": {"event": "Purchase", "user": ...}}
 
@@ -25,7 +26,7 @@ from typing import IO, Any
 
 import msgspec
 
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent
 from airflow_provider_tiktok.conversions.values import mask_emails
 
@@ -40,6 +41,9 @@ OUTCOMES = (Outcome.REJECTED, Outcome.UNCONFIRMED, Outcome.UNDELIVERED)
 """What is a dead letter. Skipped events are not: who gave no consent is not stored."""
 
 Record = Callable[[PreparedEvent], Mapping[str, Any]]
+
+Locate = Callable[[int], object | None]
+"""Where the row of a number stands, as an object that people can read; ``None`` where that is not known."""
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -82,22 +86,27 @@ class DeadLetters:
             if self._path.exists():
                 self._keep(position)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise self._unwritable(error) from None
         if not os.access(self._path if self._path.exists() else self._path.parent, os.W_OK):
             raise self._unwritable(PermissionError())
 
-    def write(self, results: Sequence[EventResult], *, record: Record) -> None:
-        """Store the dead letters among these results; they are on disk when this returns."""
-        lines = [self._line(result, record) for result in results if result.outcome in OUTCOMES]
+    def write(self, results: Sequence[EventResult], *, record: Record, locate: Locate | None = None) -> None:
+        """Store the dead letters among these results; they are on disk when this returns.
+
+        :raises TransientError: they could not be stored, where it had been possible before.
+        """
+        lines = [self._line(result, record, locate) for result in results if result.outcome in OUTCOMES]
         if not lines:
             return
         try:
             self._store(b"".join(lines))
         except Exception as error:  # every object store has errors of its own
-            raise self._unwritable(error) from error
+            # Without its cause: what a store says may hold a signed address.
+            raise TransientError(str(self._unwritable(error)), attempts=0) from None
         self.count += len(lines)
 
-    def _line(self, result: EventResult, record: Record) -> bytes:
+    def _line(self, result: EventResult, record: Record, locate: Locate | None) -> bytes:
+        place = locate(result.row) if locate is not None else None
         event = None if result.prepared is None else record(result.prepared)
         return (
             _ENCODER.encode(
@@ -106,6 +115,7 @@ class DeadLetters:
                     "written_at": int(self._clock()),
                     "row": result.row,
                     "rows": result.rows,
+                    "place": None if place is None else str(place),
                     "outcome": result.outcome,
                     "reason": result.reason,
                     "event_id": _id_of(result, event),

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -31,7 +32,7 @@ from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport, Budget, Settled, send_apart
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
 from airflow_provider_tiktok.conversions.delivery.settling import Pending, Resumption, Settlement
-from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
+from airflow_provider_tiktok.conversions.errors import ConversionsError, TransientError
 from airflow_provider_tiktok.conversions.events import (
     ConversionEvent,
     EventResult,
@@ -121,13 +122,16 @@ def deliver(
         source is ordered and can tell whether it changed.
     :param stop: set by another thread to end the run in order.
     :param clock: monotonic seconds.
-    :raises ConfigurationError: the dead letters cannot be written; nothing was read or sent.
+    :raises ConfigurationError: the dead letters cannot be written; nothing was sent.
+    :raises ConversionsError: the source cannot be read to see whether a checkpoint still fits; nothing was
+        sent.
     """
     preparation = _Preparation(mapping, identity, destination, options or Options())
     settlement = Settlement(
         dead_letters=dead_letters,
         resumption=_resumption(source, preparation, checkpoints),
         record=destination.record,
+        locate=getattr(source, "locate", None),
         clock=clock,
     )
     return _Run(source, preparation, settlement, stop or threading.Event(), clock).run()
@@ -142,7 +146,16 @@ def _resumption(
     fingerprint = source.fingerprint()
     if fingerprint is None:
         return None
-    return Resumption(store=checkpoints, fingerprint=preparation.fingerprint(fingerprint))
+    return Resumption(
+        store=checkpoints,
+        fingerprint=preparation.fingerprint(fingerprint),
+        read_row=partial(_read_row, source),
+    )
+
+
+def _read_row(source: Source, number: int) -> Row | None:
+    with closing(source.rows(number - 1)) as rows:
+        return next(rows, None)
 
 
 class _Item(Struct, frozen=True, kw_only=True):
@@ -264,7 +277,7 @@ class _Run:
 
     def _read(self, pool: ThreadPoolExecutor) -> None:
         first_row = self._settlement.start + 1
-        with closing(self._rows()) as rows:
+        with closing(self._marked_rows()) as rows:
             for event in self._preparation.mapping.events(rows, first_row=first_row):
                 pending = self._settlement.expect(event)
                 for batch in self._preparation.take(event, pending):
@@ -282,6 +295,13 @@ class _Run:
     def _max_pending(self) -> int:
         """How many events may be read and not settled: what is in flight, and as much again in waiting."""
         return 2 * (self._options.max_in_flight + 1) * self._destination.limits.max_events + 1000
+
+    def _marked_rows(self) -> Generator[Row, None, None]:
+        """The rows, each marked before it becomes an event."""
+        with closing(self._rows()) as rows:
+            for number, row in enumerate(rows, start=self._settlement.start + 1):
+                self._settlement.note(number, row)
+                yield row
 
     def _rows(self) -> Generator[Row, None, None]:
         """The rows, after the first of them have shown that the mapping fits.
@@ -368,7 +388,7 @@ class _Run:
                     _give_up(batch)
                 self._settlement.abandon()
                 self._settlement.store()
-            except ConfigurationError as error:
+            except ConversionsError as error:  # the dead letters cannot be stored
                 self._halt(error)
         stopped_by = self._stopped_by
         receipt = self._settlement.close(

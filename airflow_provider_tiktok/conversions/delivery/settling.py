@@ -16,12 +16,18 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from airflow_provider_tiktok.conversions.delivery.checkpoint import Checkpoint, CheckpointStore
-from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters, Record
+from airflow_provider_tiktok.conversions.delivery.checkpoint import Checkpoint, CheckpointStore, mark_of
+from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters, Locate, Record
 from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt, Tally, Traffic, make_receipt
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.conversions.events import ConversionEvent, EventResult, Outcome, PreparedEvent
+from airflow_provider_tiktok.conversions.errors import ConversionsError
+from airflow_provider_tiktok.conversions.events import (
+    ConversionEvent,
+    EventResult,
+    Outcome,
+    PreparedEvent,
+    Row,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +38,14 @@ FINAL = (Outcome.ACCEPTED, Outcome.REJECTED, Outcome.SKIPPED)
 class Pending(Struct, kw_only=True):
     """An event that was read, with its result as soon as there is one.
 
+    :param mark: of its last row.
     :param prepared: the event, as soon as it is known to be fit to be sent.
     :param may_be_sent: whether its batch was handed over for sending.
     """
 
     row: int
     rows: int
+    mark: str = ""
     prepared: PreparedEvent | None = None
     may_be_sent: bool = False
     result: EventResult | None = None
@@ -64,26 +72,37 @@ class Resumption(Struct, frozen=True, kw_only=True):
     """Where the checkpoint of this input is kept.
 
     :param fingerprint: of the input and of what decides how its rows become events.
+    :param read_row: the source's row of a number, from 1; ``None`` where there are fewer.
     """
 
     store: CheckpointStore
     fingerprint: str
+    read_row: Callable[[int], Row | None]
 
     def load(self) -> Checkpoint | None:
         """The checkpoint a former try left for this very input, ``None`` for none."""
         state = self.store.load()
         checkpoint = Checkpoint.from_state(state, fingerprint=self.fingerprint)
-        if checkpoint is not None:
+        if checkpoint is not None and self._is_still_there(checkpoint):
             log.info("Going on after row %d, up to which a former try had settled.", checkpoint.position)
-        elif state:
-            log.warning("The input or its settings changed since the last try: starting at the first row.")
-        return checkpoint
+            return checkpoint
+        if state:
+            log.warning(
+                "The input or its settings changed since the last try: all is sent again, with the same ids."
+            )
+        return None
+
+    def _is_still_there(self, checkpoint: Checkpoint) -> bool:
+        """Whether the last settled row is where it was."""
+        row = self.read_row(checkpoint.position)
+        return row is not None and mark_of(row) == checkpoint.mark
 
 
 class Settlement:
     """The durable record of one run.
 
     :param record: an event in the shape that dead letters keep.
+    :param locate: where a row stands, in words for people; ``None`` where its number says all.
     :param clock: monotonic seconds.
     """
 
@@ -93,14 +112,18 @@ class Settlement:
         dead_letters: DeadLetters | None,
         resumption: Resumption | None,
         record: Record,
+        locate: Locate | None,
         clock: Callable[[], float],
     ) -> None:
         self._dead_letters = dead_letters
         self._resumption = resumption
         self._record = record
+        self._locate = locate
         self._clock = clock
         self._began = clock()
         self._pending: deque[Pending] = deque()
+        self._marks: deque[tuple[int, str]] = deque()
+        self._mark = ""
         self._is_held = False
         checkpoint = resumption.load() if resumption else None
         state = checkpoint.tally if checkpoint else {}
@@ -111,9 +134,16 @@ class Settlement:
         if dead_letters is not None:
             dead_letters.start(position=self.start)
 
+    def note(self, number: int, row: Row) -> None:
+        """Mark a row that was read; rows come in their order, each before its event."""
+        if self._resumption is not None:
+            self._marks.append((number, mark_of(row)))
+
     def expect(self, event: ConversionEvent) -> Pending:
         """A place for the result of an event, in the order of the source."""
         pending = Pending(row=event.row, rows=event.rows)
+        while self._marks and self._marks[0][0] <= pending.last_row:
+            pending.mark = self._marks.popleft()[1]
         self._pending.append(pending)
         return pending
 
@@ -148,8 +178,8 @@ class Settlement:
         From the first result that a retry may change, the checkpoint stays where it is: a retry reads on
         from there.
 
-        :raises ConfigurationError: the dead letters cannot be written. The results are counted all the
-            same, and the checkpoint does not move.
+        :raises TransientError: the dead letters cannot be written. The results are counted all the same,
+            and the checkpoint does not move.
         """
         if not self._is_held and self._write(self._pop_settled(is_final=True)):
             self._save()
@@ -181,7 +211,7 @@ class Settlement:
             if pending.result is None or (is_final and pending.result.outcome not in FINAL):
                 break
             settled.append(pending.result)
-            self.position = pending.last_row
+            self.position, self._mark = pending.last_row, pending.mark
             self._pending.popleft()
         return settled
 
@@ -191,8 +221,8 @@ class Settlement:
             self._tally.add(result)
         if results and self._dead_letters is not None:
             try:
-                self._dead_letters.write(results, record=self._record)
-            except ConfigurationError:
+                self._dead_letters.write(results, record=self._record, locate=self._locate)
+            except ConversionsError:
                 self._is_held = True
                 raise
         return bool(results)
@@ -204,6 +234,7 @@ class Settlement:
         checkpoint = Checkpoint(
             fingerprint=self._resumption.fingerprint,
             position=self.position,
+            mark=self._mark,
             tally={"results": self._tally.as_state(), "traffic": structs.asdict(self._traffic)},
         )
         self._resumption.store.save(checkpoint.as_state())

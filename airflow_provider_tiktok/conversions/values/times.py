@@ -31,8 +31,8 @@ def to_event_time(raw: object, *, zone: tzinfo | None = None) -> int | None:
     to be guessed.
 
     :param zone: where a time without a zone was read off the clock; such times are refused without it. Of
-        a time that the clock showed twice the first is taken; one that it skipped counts on from before
-        the gap. A date means its first second.
+        a time that the clock showed twice the first is taken, unless its ``fold`` says the second; one
+        that it skipped counts on from before the gap. A date means its first second.
     """
     if type(raw) is int:
         return _checked_seconds(raw)
@@ -65,7 +65,8 @@ def _seconds_of(moment: date, *, zone: tzinfo | None) -> int:
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         if zone is None:
             raise refusal("naive_time")
-        moment = datetime(*moment.timetuple()[:6], tzinfo=zone)
+        fold = getattr(moment, "fold", 0)
+        moment = datetime(*moment.timetuple()[:6], tzinfo=zone, fold=fold)
     try:
         # Whole seconds of the calendar: a float of seconds may round up into the next one.
         seconds = timegm(moment.utctimetuple())

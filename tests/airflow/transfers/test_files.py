@@ -159,3 +159,22 @@ def test_object_storage_keeps_dead_letters(send: Any, tmp_path: Path, tiktok: Si
         send(write_lines(tmp_path / "a.jsonl", 1, 2), dead_letter_path=folder)
     assert not (tmp_path / "memory:").exists()
     assert send(folder)["accepted"] == 2
+
+
+def test_a_csv_file_without_a_header_is_named_by_the_task(
+    tiktok: Simulator, task: Task, tmp_path: Path
+) -> None:
+    """The columns that the file does not name are named by ``csv_columns``."""
+    path = tmp_path / "orders.csv"
+    path.write_text(f"o-1,{int(time.time()) - 60},jane@example.com\n")
+    operator = FilesToTikTokOperator(
+        task_id="send",
+        path=str(path),
+        csv_columns=["order_id", "ordered_at", "email"],
+        event_source="offline",
+        mapping={"event_id": "order_id", "event_time": "ordered_at", "user.email": "email"},
+        defaults={"event": "Purchase"},
+        dead_letter_path=str(tmp_path / "letters.jsonl"),
+    )
+    assert operator.execute(task.context)["accepted"] == 1
+    assert tiktok.ledger.event_ids() == ["o-1"]

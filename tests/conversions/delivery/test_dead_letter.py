@@ -15,7 +15,7 @@ import pytest
 from upath import UPath
 
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent, Violation
 
 
@@ -43,6 +43,7 @@ def test_a_letter_tells_row_reason_and_event(tmp_path: Path) -> None:
     letters.write(
         [result(17, reason="invalid", violations=(violation,)), result(18, Outcome.ACCEPTED)],
         record=record,
+        locate=lambda row: f"orders.csv, line {row + 1}",
     )
 
     (line,) = read(tmp_path / "new" / "letters.jsonl")
@@ -51,6 +52,7 @@ def test_a_letter_tells_row_reason_and_event(tmp_path: Path) -> None:
         "written_at": 1767225600,
         "row": 17,
         "rows": 1,
+        "place": "orders.csv, line 18",
         "outcome": "rejected",
         "reason": "invalid",
         "event_id": "o-17",
@@ -197,7 +199,7 @@ def test_any_error_of_a_store_ends_the_run_in_order(caplog: pytest.LogCaptureFix
     letters = DeadLetters(Refusing(), run="r")
     letters.start(position=0)
     assert "LookupError" in caplog.text
-    with pytest.raises(ConfigurationError, match="dead_letter_path"):
+    with pytest.raises(TransientError, match="dead_letter_path"):
         letters.write([result(1)], record=record)
 
 

@@ -10,6 +10,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.answers import Answer
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
-from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters, Record
-from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
+from airflow_provider_tiktok.conversions.delivery.checkpoint import mark_of
+from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, Source, deliver
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
     ConfigurationError,
@@ -30,10 +32,11 @@ from airflow_provider_tiktok.conversions.errors import (
 from airflow_provider_tiktok.conversions.events import EventResult, PreparedEvent, UnreadableRow
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from tests.conversions.delivery.ledger import FAST, MOODS, Ledger, Rows, Store, purchase
 
 
-def run(rows: list[Any], ledger: Ledger, *, source: Rows | None = None, **arguments: Any) -> Delivery:
+def run(rows: list[Any], ledger: Ledger, *, source: Source | None = None, **arguments: Any) -> Delivery:
     """A run over these rows with the defaults of the tests."""
     arguments = {"mapping": EventMapping(), "identity": IdentityRules(), "options": FAST, **arguments}
     return deliver(source or Rows(rows), destination=ledger, **arguments)
@@ -341,10 +344,10 @@ def test_an_interruption_after_the_last_row_leaves_a_receipt(tmp_path: Path) -> 
     stop = threading.Event()
 
     class Interrupting(DeadLetters):
-        def write(self, results: Sequence[EventResult], *, record: Record) -> None:
+        def write(self, results: Sequence[EventResult], **how: Any) -> None:
             interrupt()
             assert stop.wait(10)
-            super().write(results, record=record)
+            super().write(results, **how)
 
     letters = Interrupting(tmp_path / "letters.jsonl", run="r")
     delivery = run([purchase("o-1", event_time=None)], Ledger(), dead_letters=letters, stop=stop)
@@ -360,11 +363,11 @@ def test_an_interruption_cuts_no_record_in_two(tmp_path: Path) -> None:
     class Interrupting(DeadLetters):
         was_written = False
 
-        def write(self, results: Sequence[EventResult], *, record: Record) -> None:
+        def write(self, results: Sequence[EventResult], **how: Any) -> None:
             if not self.was_written:
                 self.was_written = True
                 interrupt()
-            super().write(results, record=record)
+            super().write(results, **how)
 
     def letters() -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text().splitlines()]
@@ -410,13 +413,13 @@ def test_letters_that_cannot_be_written_stop_the_run(tmp_path: Path) -> None:
     """A result that cannot be stored is not settled: the checkpoint stays, the run ends, counts conserve."""
 
     class Full(DeadLetters):
-        def write(self, results: Any, *, record: Any) -> None:
-            raise ConfigurationError("dead_letter_path: the disk is full")
+        def write(self, results: Sequence[EventResult], **how: Any) -> None:
+            raise TransientError("dead_letter_path: the disk is full")
 
     store = Store()
     rows = [purchase(f"o-{n}") for n in range(50)]
     delivery = run(rows, Ledger(), checkpoints=store, dead_letters=Full(tmp_path / "letters", run="r"))
-    assert isinstance(delivery.stopped_by, ConfigurationError)
+    assert isinstance(delivery.stopped_by, TransientError)
     assert store.saved == []
     assert sum(counts(delivery).values()) == delivery.receipt.read
 
@@ -443,3 +446,47 @@ def test_the_threshold_decides_whether_rejected_events_fail_the_run() -> None:
         receipt.check_threshold(1)
     assert caught.value.receipt == receipt.as_dict()
     json.dumps(caught.value.receipt)
+
+
+def test_a_table_that_lost_earlier_rows_is_read_from_the_start() -> None:
+    """The row in the checkpoint's place is another one: nothing is left out, repeats carry their ids."""
+    rows = [purchase(f"o-{n}") for n in range(60)]
+    ledger, store = Ledger(moods=["works", "works", "revoked"]), Store()
+    run(rows, ledger, checkpoints=store, options=Options(max_in_flight=1))
+    assert store.state is not None
+    assert store.state["position"] == 20
+
+    again = run(rows[5:], ledger, checkpoints=store, options=Options(max_in_flight=1))
+    assert again.receipt.resumed_from == 0
+    assert counts(again) == {"accepted": 55}
+    assert set(ledger.deliveries) == {f"o-{n}" for n in range(60)}
+
+
+def test_a_table_that_became_shorter_than_the_checkpoint_is_read_from_the_start() -> None:
+    """A result without the checkpoint's row is not taken for one that is done."""
+    rows = [purchase(f"o-{n}") for n in range(30)]
+    ledger, store = Ledger(moods=["works", "works", "revoked"]), Store()
+    run(rows, ledger, checkpoints=store, options=Options(max_in_flight=1))
+    again = run(rows[:15], ledger, checkpoints=store)
+    assert (again.receipt.resumed_from, counts(again)) == (0, {"accepted": 15})
+
+
+def test_a_mark_tells_rows_apart_and_nothing_else() -> None:
+    """Equal rows have equal marks; a mark is too short to know a person by."""
+    row = {"email": "jane@example.com", "total": Decimal("1.50")}
+    assert mark_of(row) == mark_of(dict(row))
+    assert len({mark_of({"n": n}) for n in range(1000)}) > 990
+    assert mark_of(row) != mark_of(UnreadableRow(rule="not_json", remedy="Mend it."))
+    assert len(mark_of(row)) == 6
+    assert mark_of({"half": "\ud800"})
+
+
+def test_a_letter_tells_where_its_row_stands(tmp_path: Path) -> None:
+    """Among several files a number over all of them helps nobody."""
+    files = [tmp_path / "monday.jsonl", tmp_path / "tuesday.jsonl"]
+    for file in files:
+        file.write_text(json.dumps(purchase(file.stem)) + "\n" + "no json\n")
+    letters = tmp_path / "letters.jsonl"
+    run([], Ledger(), source=FilesSource(files), dead_letters=DeadLetters(letters, run="r"))
+    places = [json.loads(line)["place"] for line in letters.read_text().splitlines()]
+    assert [place.rpartition("/")[2] for place in places] == ["monday.jsonl, line 2", "tuesday.jsonl, line 2"]
