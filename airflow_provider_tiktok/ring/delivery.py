@@ -150,7 +150,9 @@ class DeliverEventsOperator(BaseOperator):
         """Where rows come from."""
 
     @abstractmethod
-    def open_destination(self, stop: threading.Event) -> AbstractContextManager[Destination]:
+    def open_destination(
+        self, stop: threading.Event, *, context: Context
+    ) -> AbstractContextManager[Destination]:
         """Where events go to, for the length of the run.
 
         :param stop: set when the run is to end: waits must end then.
@@ -182,7 +184,7 @@ class DeliverEventsOperator(BaseOperator):
         self._check_arguments()
         self._stop = stop = threading.Event()
         mapping, identity, source = self._event_mapping(), self._identity_rules(), self.open_source()
-        with self.open_destination(stop) as destination:
+        with self.open_destination(stop, context=context) as destination:
             delivery = deliver(
                 source,
                 mapping=mapping,

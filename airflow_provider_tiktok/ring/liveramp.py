@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
     from airflow_provider_tiktok.conversions.delivery.engine import Source
     from airflow_provider_tiktok.hooks.liveramp import LiveRampHook
@@ -63,7 +65,7 @@ class SendToLiveRampOperator(DeliverEventsOperator):
         self.pass_on = pass_on
 
     @contextmanager
-    def open_destination(self, stop: threading.Event) -> Iterator[Destination]:
+    def open_destination(self, stop: threading.Event, *, context: Context) -> Iterator[Destination]:
         """LiveRamp, as this task's arguments and its connection describe it."""
         from airflow_provider_tiktok.hooks.liveramp import LiveRampHook
 

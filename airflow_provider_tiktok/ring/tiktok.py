@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 from airflow_provider_tiktok.ring.samples import sample_events
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
     from airflow_provider_tiktok.conversions.validation import ValidationRules
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
@@ -41,6 +44,8 @@ class SendToTikTokOperator(DeliverEventsOperator):
 
     All further arguments are those of :class:`DeliverEventsOperator`.
     """
+
+    operator_extra_links = (EventsManagerLink(),)
 
     template_fields: Sequence[str] = (
         *DeliverEventsOperator.template_fields,
@@ -97,12 +102,21 @@ class SendToTikTokOperator(DeliverEventsOperator):
         return sample_events(now=int(time.time()), event_source=self.event_source)
 
     @contextmanager
-    def open_destination(self, stop: threading.Event) -> Iterator[Destination]:
+    def open_destination(self, stop: threading.Event, *, context: Context) -> Iterator[Destination]:
         """TikTok, as this task's arguments and its connection describe it."""
         from airflow_provider_tiktok.hooks.tiktok import TikTokHook
 
         with TikTokHook(self.tiktok_conn_id, demo_mode=self.demo_mode) as hook:
-            yield self._destination(hook, stop)
+            destination = self._destination(hook, stop)
+            self._leave_link(hook, context)
+            yield destination
+
+    def _leave_link(self, hook: TikTokHook, context: Context) -> None:
+        """Let the task's button lead to the pixel, where there is one and its owner is known."""
+        advertiser_id = hook.settings.advertiser_id
+        if self.event_source == "web" and advertiser_id and not hook.demo_mode:
+            pixel_code = hook.event_source_id("web", given=self.event_source_id)
+            leave_link(context, advertiser_id=advertiser_id, pixel_code=pixel_code)
 
     def _destination(self, hook: TikTokHook, stop: threading.Event) -> Destination:
         from airflow_provider_tiktok.conversions.batching import Limits

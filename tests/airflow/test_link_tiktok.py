@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import pytest
 from airflow_provider_tiktok.get_provider_info import get_provider_info
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
 from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
 from airflow_provider_tiktok.simulator import DEFAULT_ADVERTISER_ID, DEFAULT_PIXEL_CODE, Simulator
 from tests.airflow.running import Task
@@ -72,3 +74,19 @@ def test_tasks_about_a_pixel_have_the_button():
         assert [type(link) for link in operator.operator_extra_links] == [EventsManagerLink]
     path = f"{EventsManagerLink.__module__}.{EventsManagerLink.__qualname__}"
     assert path in get_provider_info()["extra-links"]
+
+
+@pytest.mark.parametrize(("event_source", "is_left"), [("web", True), ("offline", False)])
+def test_a_task_that_sends_web_events_leads_to_their_pixel(
+    event_source: str, is_left: bool, tiktok: Simulator, task: Task, tmp_path: Path
+):
+    """The pixel that events went to is a button away; an event set has no page that is known."""
+    operator = TikTokSendEventsOperator(
+        task_id="send",
+        events=[],
+        event_source=event_source,
+        dead_letter_path=str(tmp_path / "letters.jsonl"),
+    )
+    operator.execute(task.context)
+    assert (EventsManagerLink.xcom_key in task.pushed) is is_left
+    assert not is_left or DEFAULT_PIXEL_CODE in left(task)

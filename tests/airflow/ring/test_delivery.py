@@ -70,7 +70,7 @@ class Send(DeliverEventsOperator):
         return RecordsSource(self.records)
 
     @contextmanager
-    def open_destination(self, stop: threading.Event) -> Iterator[Destination]:
+    def open_destination(self, stop: threading.Event, *, context: Any) -> Iterator[Destination]:
         self.stops.append(stop)
         yield Destination(self.answer)
 
