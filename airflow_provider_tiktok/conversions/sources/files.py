@@ -234,9 +234,16 @@ _PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 
 def _is_same_file(one: object, other: object) -> bool:
     """Whether two local paths lead to one file, by links or by other names of its folder."""
+    if not (_is_local(one) and _is_local(other)):
+        return False
     with suppress(OSError):
-        return isinstance(one, Path) and isinstance(other, Path) and os.path.samefile(one, other)
+        return os.path.samefile(one, other)  # type: ignore[arg-type]  # both are paths
     return False
+
+
+def _is_local(path: object) -> bool:
+    """Whether the path is a plain one; with universal_pathlib below 0.3 object storage has a ``Path`` too."""
+    return isinstance(path, Path) and not hasattr(path, "protocol")
 
 
 # arguments
