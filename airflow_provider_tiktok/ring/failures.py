@@ -25,8 +25,8 @@ from airflow_provider_tiktok.conversions.errors import (
 _NEVER_HELPED_BY_A_RETRY = (ConfigurationError, AuthorizationError, EventError)
 
 
-class PermanentFailure(AirflowFailException):
-    """Another try cannot help: a person must change a setting, a token or the data.
+class _Failure(AirflowException):
+    """A library error as Airflow's.
 
     :param kind: class name of the library's error.
     :param facts: what the library's error carries: codes, ids of requests, counts; no event and no secret.
@@ -38,17 +38,12 @@ class PermanentFailure(AirflowFailException):
         self.facts = facts or {}
 
 
-class TemporaryFailure(AirflowException):
-    """Another try may help; it sends the same events with the same ids.
+class PermanentFailure(_Failure, AirflowFailException):
+    """Another try cannot help: a person must change a setting, a token or the data."""
 
-    :param kind: class name of the library's error.
-    :param facts: what the library's error carries: codes, ids of requests, counts; no event and no secret.
-    """
 
-    def __init__(self, message: str, *, kind: str = "", facts: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.facts = facts or {}
+class TemporaryFailure(_Failure):
+    """Another try may help; it sends the same events with the same ids."""
 
     @property
     def retry_after_s(self) -> float | None:
