@@ -1,0 +1,112 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Chunks: consecutive rows of a source, by columns where the source has columns, else as records.
+
+Where one chunk ends and the next begins is the source's business and changes no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
+
+CHUNK_ROWS = 1000
+"""Rows of one chunk at most."""
+
+
+class Chunk(Protocol):
+    """Consecutive rows of a source.
+
+    :ivar names: the columns that every row has, in order; ``None`` where each row has keys of its own.
+    :ivar unreadable: place in the chunk, from 0, to what is known of a row that cannot be read.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...] | None: ...
+
+    @property
+    def unreadable(self) -> Mapping[int, UnreadableRow]: ...
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> Sequence[Any]:
+        """One value a row; ``None`` where a row has no such column or cannot be read."""
+
+    def row(self, place: int) -> Row:
+        """The row at a place in the chunk, from 0, as one mapping."""
+
+
+class ColumnChunk:
+    """A chunk whose source gives columns: a query, CSV, Parquet.
+
+    :param columns: column name to one value a row; all of one length.
+    :param length: the number of rows.
+    :param unreadable: rows that cannot be read; their values in the columns are never looked at.
+    """
+
+    __slots__ = ("_columns", "_length", "names", "unreadable")
+
+    def __init__(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        *,
+        length: int,
+        unreadable: Mapping[int, UnreadableRow] | None = None,
+    ) -> None:
+        self._columns = columns
+        self._length = length
+        self.names: tuple[str, ...] | None = tuple(columns)
+        self.unreadable: Mapping[int, UnreadableRow] = unreadable or {}
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._length} rows)"
+
+    def column(self, name: str) -> Sequence[Any]:
+        """One value a row; ``None`` where there is no such column."""
+        return self._columns.get(name) or [None] * self._length
+
+    def row(self, place: int) -> Row:
+        """The row at a place in the chunk, from 0."""
+        unreadable = self.unreadable.get(place)
+        return unreadable or {name: column[place] for name, column in self._columns.items()}
+
+
+class RecordChunk:
+    """A chunk whose rows are objects with keys of their own: JSON, inline records.
+
+    :param rows: the records, and what is known of those that cannot be read.
+    """
+
+    __slots__ = ("_rows", "names", "unreadable")
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self.names: tuple[str, ...] | None = None
+        self.unreadable: Mapping[int, UnreadableRow] = {
+            place: row for place, row in enumerate(rows) if isinstance(row, UnreadableRow)
+        }
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._rows)} rows)"
+
+    def column(self, name: str) -> Sequence[Any]:
+        """One value a row; ``None`` where a row has no such key or is no object."""
+        if not self.unreadable:
+            return [row.get(name) if isinstance(row, Mapping) else None for row in self._rows]
+        return [
+            None if place in self.unreadable or not isinstance(row, Mapping) else row.get(name)
+            for place, row in enumerate(self._rows)
+        ]
+
+    def row(self, place: int) -> Row:
+        """The row at a place in the chunk, from 0."""
+        return self._rows[place]
