@@ -42,6 +42,7 @@ from airflow_provider_tiktok.conversions.http import (
     judge_status,
     wait_unstopped,
 )
+from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
 from airflow_provider_tiktok.conversions.liveramp.payload import TIKTOK, check_pass_on, encode, to_record
 from airflow_provider_tiktok.conversions.liveramp.privacy import without_personal
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
@@ -242,7 +243,8 @@ class LiveRampDestination:
 
 def _session_of(event: PreparedEvent) -> bytes:
     """What tells this user session from others; shows neither its id nor the envelope."""
-    parts = (event.user.session_id or "", unwrap(event.user.envelope or ""))
+    session_id = event.user.session_id
+    parts = ("" if is_null_marker(session_id) else session_id or "", unwrap(event.user.envelope or ""))
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 

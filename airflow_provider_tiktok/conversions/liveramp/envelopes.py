@@ -39,6 +39,7 @@ from airflow_provider_tiktok.conversions.http import (
     judge_status,
     wait_unstopped,
 )
+from airflow_provider_tiktok.conversions.liveramp.consent import Consent
 from airflow_provider_tiktok.conversions.liveramp.identifiers import Identifier
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import LIVERAMP_TYPE, value_of_answer
 
@@ -73,9 +74,9 @@ class EnvelopeStatus(StrEnum):
     MISSING_IP = "missing_ip"
     """The person's address is unknown, or is none of the public internet: LiveRamp was not asked."""
     MISSING_CONSENT = "missing_consent"
-    """No consent string where one is needed: LiveRamp was not asked."""
+    """No consent string where one is needed, or a text that is none: LiveRamp was not asked."""
     INCOMPLETE_CONSENT = "incomplete_consent"
-    """Half a pair of consent parameters: LiveRamp was not asked."""
+    """Half a pair of consent parameters, or a type that there is none of: LiveRamp was not asked."""
     MISSING_IDENTIFIER = "missing_identifier"
     """Nothing in the row to make an envelope from: LiveRamp was not asked."""
     REFUSED = "refused"
@@ -102,29 +103,6 @@ _NOT_APPROVED: Final = (
     "Check that the connection's placement id and origin belong together, that LiveRamp approved the origin "
     "for this placement, and that the placement may be called by servers."
 )
-
-
-class Consent(Struct, frozen=True, kw_only=True):
-    """What a person consented to, as whole pairs; ``None`` for a pair that is not there.
-
-    :param ct: ``4`` for a TCF string, ``3`` for a US Privacy string.
-    :param cv: the string.
-    :param gpp: a GPP string.
-    :param gpp_sid: its one applicable section.
-    """
-
-    ct: str | None = None
-    cv: str | None = None
-    gpp: str | None = None
-    gpp_sid: str | None = None
-
-    def as_params(self) -> tuple[tuple[str, str], ...]:
-        """The pairs as parameters of the query."""
-        pairs = structs.asdict(self).items()
-        return tuple((name, value) for name, value in pairs if value is not None)
-
-    def __repr__(self) -> str:
-        return "Consent(hidden)"
 
 
 class EnvelopeReply(Struct, frozen=True, kw_only=True):

@@ -37,8 +37,15 @@ from airflow_provider_tiktok.conversions.errors import (
     UnconfirmedError,
 )
 from airflow_provider_tiktok.conversions.events import Row
-from airflow_provider_tiktok.conversions.liveramp.envelopes import (
+from airflow_provider_tiktok.conversions.liveramp.consent import (
+    TCF,
     Consent,
+    IncompleteConsent,
+    NoConsent,
+    needs_no_string,
+    read_consent,
+)
+from airflow_provider_tiktok.conversions.liveramp.envelopes import (
     EnvelopeClient,
     EnvelopeReply,
     EnvelopeStatus,
@@ -77,12 +84,6 @@ _SUCCESSES: Final = CHANGING | {
 
 _ANEW: Final = frozenset({EnvelopeStatus.NO_ENVELOPE, EnvelopeStatus.EXPIRED, EnvelopeStatus.NOT_AN_ENVELOPE})
 
-_EEA_AND_UK: Final = (
-    "at be bg cy cz de dk ee es fi fr gb gr hr hu ie is it li lt lu lv mt nl no pl pt ro se si sk"
-)
-_TCF_COUNTRIES: Final = frozenset(_EEA_AND_UK.split())
-"""Where LiveRamp demands a TCF string: EU, EEA and the United Kingdom, as ISO 3166 alpha-2."""
-
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 )
@@ -95,7 +96,7 @@ class EnvelopeRow(Struct, frozen=True, kw_only=True):
     :param refreshed_at: Unix seconds; ``None`` where unknown, which counts as old enough to refresh.
     :param status: of a former run, ``None`` where there was none.
     :param ip: the person's own address.
-    :param country: ISO 3166 alpha-2, in lower case.
+    :param country: ISO 3166 alpha-2; anything else counts as unknown.
     """
 
     key: Any
@@ -154,9 +155,10 @@ class RefreshRules(Struct, frozen=True, kw_only=True):
 
     :param refresh_after_s: younger envelopes are left alone.
     :param lifetime_s: older ones cannot be renewed. LiveRamp's pages say 15 days, and 30 for some countries.
-    :param consent: ``always``: no row without a consent string is asked about. ``by_country``: as LiveRamp
-        demands it where the row's country is known; unknown countries count as demanding. ``never``: rows
-        without one are asked about.
+    :param consent: ``always``: no row without a consent string is asked about. ``by_country``: none without a
+        TCF string, unless the row's country is known to lie outside the EU, the EEA and the United Kingdom
+        (``consent.needs_no_string``). ``never``: rows without one are asked about. A text that is no consent
+        string keeps its row back everywhere.
     :param retrieves_anew: whether envelopes that are missing or expired are made from the row's identifiers.
     :param folds_addresses: see ``identifiers.email_identifiers``.
     :param max_failed: so many failed rows are tolerated at the end.
@@ -444,13 +446,10 @@ def read_row(row: Row, rules: RefreshRules) -> EnvelopeRow:
     key, refreshed_at = values.pop("key"), values.pop("refreshed_at")
     if to_text(key) is None:
         raise EventError("missing", path="key")
-    texts = {name: to_text(value) for name, value in values.items()}
-    country = texts.pop("country")
     return EnvelopeRow(
         key=key,
         refreshed_at=to_event_time(refreshed_at, zone=ZoneInfo(rules.timezone)),
-        country=country.lower() if country else None,
-        **texts,
+        **{name: to_text(value) for name, value in values.items()},
     )
 
 
@@ -517,22 +516,16 @@ def _public_address(text: str | None) -> str | None:
 
 def _read_consent(row: EnvelopeRow, rules: RefreshRules) -> Consent | EnvelopeStatus:
     """The pairs of the row, or why it may not be asked about."""
-    gpp, gpp_sid = row.gpp, row.gpp_sid
-    if gpp_sid == "-1":  # no section applies to this person
-        gpp = gpp_sid = None
-    if bool(row.ct) != bool(row.cv) or bool(gpp) != bool(gpp_sid):
+    try:
+        consent = read_consent(Consent(ct=row.ct, cv=row.cv, gpp=row.gpp, gpp_sid=row.gpp_sid))
+    except IncompleteConsent:
         return EnvelopeStatus.INCOMPLETE_CONSENT
-    if row.ct not in (None, "3", "4") or not (gpp_sid or "0").isdecimal():
-        return EnvelopeStatus.INCOMPLETE_CONSENT
-    if _is_missing(row, has_any=bool(row.ct or gpp), rules=rules):
+    except NoConsent:
         return EnvelopeStatus.MISSING_CONSENT
-    return Consent(ct=row.ct, cv=row.cv, gpp=gpp, gpp_sid=gpp_sid)
+    return EnvelopeStatus.MISSING_CONSENT if _is_missing(consent, row.country, rules) else consent
 
 
-def _is_missing(row: EnvelopeRow, *, has_any: bool, rules: RefreshRules) -> bool:
+def _is_missing(consent: Consent, country: str | None, rules: RefreshRules) -> bool:
     if rules.consent == "always":
-        return not has_any
-    if rules.consent == "never":
-        return False
-    demands_tcf = row.country is None or row.country in _TCF_COUNTRIES
-    return demands_tcf and row.ct != "4"
+        return not (consent.ct or consent.gpp)
+    return rules.consent == "by_country" and consent.ct != TCF and not needs_no_string(country)

@@ -5,7 +5,8 @@
 
 In browsers LiveRamp's scripts keep it as the Base64 of ``{"envelope": ...}`` (``_lr_env``); answers of the
 API may be kept whole, with one of several envelopes. What travels in an event is the envelope's value alone.
-It is opaque: it is not parsed, compared or measured here, beyond telling it from what it cannot be.
+It is opaque: it is not parsed, compared or measured here, beyond telling it from what it cannot be, such as
+the word ``null``: three people who have that for an envelope are not one session.
 
 Sources: LiveRamp, "Store the identity envelope", "Call the ATS envelope API", read 2026-11.
 """
@@ -21,6 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
 
 LIVERAMP_TYPE: Final = 19
 """Type of LiveRamp's own envelope, which is also the one for TikTok."""
@@ -31,9 +33,11 @@ WRONG_ENVELOPE: Final = (
 
 # Base64 of "{" and any second character begins so; an envelope begins with "A".
 _BASE64_OBJECT: Final = re.compile(r"e[w-z0-9+/_-]")
-# What people put here by mistake: an address, a placeholder, broken JSON, a telephone number, a digest.
+_ALPHABET: Final = re.compile(r"[A-Za-z0-9_+/-]{1,10000}={0,2}")
+# What people put here by mistake, in the letters of an envelope: a word, a number, a UUID, a digest.
 _SOMETHING_ELSE: Final = re.compile(
-    r".*[\s@{}\"].*|\+?[0-9().-]{7,20}|(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64})", re.DOTALL
+    r"[A-Z]?[a-z]{2,}|[A-Z]+|[^A-Za-z]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}"
 )
 
 
@@ -42,12 +46,22 @@ def unwrap(stored: str) -> str:
 
     :raises EventError: there is no envelope in it; the text holds nothing of it.
     """
-    text = stored.strip()
+    text = unquote(stored.strip())  # cookies keep it percent-encoded; no envelope has a percent sign
     document = _read_object(text)
     value = text if document is None else value_of_answer(document)
-    if not value or _SOMETHING_ELSE.fullmatch(value):
+    if value is None or not is_envelope(value):
         raise EventError("not_an_envelope", remedy=WRONG_ENVELOPE)
     return value
+
+
+def is_envelope(value: str) -> bool:
+    """Whether the text can be an envelope's value: Base64 in either alphabet, and no word for nothing.
+
+    Its length says little, as LiveRamp's pages tell of none that is certain.
+    """
+    if not _ALPHABET.fullmatch(value) or _SOMETHING_ELSE.fullmatch(value):
+        return False
+    return not is_null_marker(value)
 
 
 def value_of_answer(answer: Mapping[str, Any]) -> str | None:
@@ -68,7 +82,6 @@ def value_of_answer(answer: Mapping[str, Any]) -> str | None:
 
 def _read_object(text: str) -> Mapping[str, Any] | None:
     """The JSON object that the text is, or that its Base64 holds; ``None`` for any other text."""
-    text = unquote(text)  # cookies keep it percent-encoded; no envelope has a percent sign
     document: Any = None
     if text.startswith("{"):
         document = _decode_json(text.encode())

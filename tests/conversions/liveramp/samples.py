@@ -21,6 +21,8 @@ DAY = 86_400
 ENVELOPE = "AgEnvelopeOfNobody-2_k8Vq3Xs1Lw9Zt5Rb7Nc4Md6Gf"
 OTHER_ENVELOPE = "AgEnvelopeOfNobody-3_p1Wd8Kx4Jm7Qv2Ys9Tb6Hn3Lc"
 CONFIGURATION = "5e000000-0000-4000-8000-000000000001"
+TCF = "CPtestAPtestAAAAAAENAAAAAAAAAAAAAAAAAGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+"""Has the form of a TC string; says nothing of anybody."""
 AT_ONCE = RetryPolicy(base_s=0)
 
 EXAMPLES: dict[str, dict[str, Any]] = json.loads(

@@ -28,9 +28,10 @@ from airflow_provider_tiktok.conversions.liveramp.refresh import (
     refresh_envelopes,
 )
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
-from tests.conversions.liveramp.samples import AT_ONCE, DAY, ENVELOPE, NOW, reply
+from tests.conversions.liveramp.samples import AT_ONCE, DAY, ENVELOPE, NOW, TCF, reply
 from tests.conversions.transports import Waits
 
+GPP = "DBABLA~BVVqAAAAAAA.QA"
 US_PRIVACY = {"ct": "3", "cv": "1YNN"}
 
 
@@ -135,13 +136,17 @@ NO_CONSENT = {"ct": None, "cv": None}
         ({"cv": None}, "incomplete_consent"),
         ({"ct": None}, "incomplete_consent"),
         ({"ct": "2"}, "incomplete_consent"),
-        ({"gpp": "DBAA~1"}, "incomplete_consent"),
+        ({"gpp": GPP}, "incomplete_consent"),
         ({"gpp_sid": "7"}, "incomplete_consent"),
-        ({"gpp": "DBAA~1", "gpp_sid": "7_8"}, "incomplete_consent"),
-        ({**NO_CONSENT, "gpp": "DBAA~1", "gpp_sid": 7}, "ask"),
-        ({**NO_CONSENT, "gpp": "DBAA~1", "gpp_sid": "-1"}, "missing_consent"),
-        ({"gpp": "DBAA~1", "gpp_sid": -1}, "ask"),
-        ({"ct": 4}, "ask"),
+        ({"gpp": GPP, "gpp_sid": "7_8"}, "incomplete_consent"),
+        ({**NO_CONSENT, "gpp": GPP, "gpp_sid": 7}, "ask"),
+        ({**NO_CONSENT, "gpp": GPP, "gpp_sid": "-1"}, "missing_consent"),
+        ({"gpp": GPP, "gpp_sid": -1}, "ask"),
+        ({"ct": 4}, "missing_consent"),
+        ({"ct": 4, "cv": TCF}, "ask"),
+        ({"ct": 4.0, "cv": TCF}, "ask"),
+        ({"ct": "4.0", "cv": TCF}, "ask"),
+        ({**NO_CONSENT, "gpp": GPP, "gpp_sid": "7.0"}, "ask"),
     ],
 )
 def test_who_is_asked_about_is_decided_by_age_address_and_consent(
@@ -159,13 +164,88 @@ def test_who_is_asked_about_is_decided_by_age_address_and_consent(
         ("by_country", {**NO_CONSENT, "country": "US"}, "ask"),
         ("by_country", {**NO_CONSENT, "country": "de"}, "missing_consent"),
         ("by_country", {"country": "GB"}, "missing_consent"),
-        ("by_country", {"country": "DE", "ct": "4", "cv": "C"}, "ask"),
+        ("by_country", {"country": "DE", "ct": "4", "cv": TCF}, "ask"),
         ("by_country", NO_CONSENT, "missing_consent"),
     ],
 )
 def test_where_consent_is_needed_can_be_said(consent: Any, changes: dict[str, Any], status: str) -> None:
     """By country: a TCF string in the EU, the EEA and the United Kingdom, and where the country is unknown."""
     assert status_of(changes, consent=consent) == status
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "NULL", "\\N", "nan", "None", "<NA>", "(not set)", "-", "0", "no", "yes"]
+)
+@pytest.mark.parametrize("consent", ["always", "by_country", "never"])
+def test_a_text_that_is_no_consent_string_keeps_its_row_back(text: str, consent: Any) -> None:
+    """Also where none would be needed: who writes a type and then ``no`` has said no."""
+    assert status_of({"country": "DE", "ct": "4", "cv": text}, consent=consent) == "missing_consent"
+    assert status_of({"country": "US", "ct": "3", "cv": text}, consent=consent) == "missing_consent"
+    gpp = {**NO_CONSENT, "country": "US", "gpp": text, "gpp_sid": "7"}
+    assert status_of(gpp, consent=consent) == "missing_consent"
+
+
+@pytest.mark.parametrize("marker", ["null", "\\N", float("nan"), "None", "(not set)", " ", None])
+def test_a_pair_of_null_markers_is_not_there(marker: Any) -> None:
+    """As if the columns were empty: enough in the US, not in Germany."""
+    pairs = {"ct": marker, "cv": marker, "gpp": marker, "gpp_sid": marker}
+    assert status_of({"country": "US", **pairs}, consent="by_country") == "ask"
+    assert status_of({"country": "DE", **pairs}, consent="by_country") == "missing_consent"
+
+
+@pytest.mark.parametrize(
+    "country",
+    [
+        *("DE", "de", " FR ", "GB", "UK", "EL", "IS", "LI", "NO", "CH", "EU", "XI", "EN", "SCT"),
+        *("RE", "GP", "MQ", "GF", "YT", "MF", "BL", "PM", "NC", "PF", "WF", "TF", "AX", "SJ", "GL", "FO"),
+        *("GI", "JE", "GG", "IM", "BM", "KY", "VG", "TC", "FK", "AW", "CW", "SX", "BQ", "IC", "EA"),
+        *(
+            "AD",
+            "MC",
+            "SM",
+            "VA",
+            "AQ",
+            "NA",
+            "XK",
+            "XX",
+            "ZZ",
+            "AA",
+            "A1",
+            "T1",
+            "QM",
+            "US-CA",
+            "US,DE",
+            "U.S.",
+        ),
+        *(
+            "DEU",
+            "USA",
+            "840",
+            "Germany",
+            "United States",
+            "null",
+            "\\N",
+            "",
+            " ",
+            None,
+            float("nan"),
+            "0",
+            "U",
+        ),
+        *("\uff35\uff33", "U\u0405", "unknown"),
+    ],
+)
+def test_only_a_code_known_to_be_outside_needs_no_string(country: Any) -> None:
+    """A territory, another spelling, a name, a marker or nothing may be inside."""
+    changes = {**NO_CONSENT, "country": country}
+    assert status_of(changes, consent="by_country") == "missing_consent"
+    assert status_of({**changes, "ct": "4", "cv": TCF}, consent="by_country") == "ask"
+
+
+@pytest.mark.parametrize("country", ["US", "us", " Ca ", "BR", "JP", "AU", "IN", "MX", "TR", "ZA", b"US"])
+def test_a_code_known_to_be_outside_passes_without_a_string(country: Any) -> None:
+    """In any case, with blanks around it."""
+    assert status_of({**NO_CONSENT, "country": country}, consent="by_country") == "ask"
 
 
 @pytest.mark.parametrize(

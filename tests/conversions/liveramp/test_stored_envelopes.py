@@ -69,10 +69,56 @@ def test_every_stored_form_gives_the_envelope(stored: str) -> None:
         wrapped({"envelopes": []}),
         wrapped({"envelopes": [{"type": 24, "value": "x"}]}),
         wrapped({"envelope": "person@example.com"}),
+        wrapped({"envelope": "null"}),
+        *(
+            "null",
+            "NULL",
+            "Null",
+            "\\N",
+            "None",
+            "nan",
+            "NaN",
+            "NaT",
+            "<NA>",
+            "N/A",
+            "n/a",
+            "NA",
+            "undefined",
+        ),
+        *(
+            "(not set)",
+            "not_set",
+            "not-set",
+            "unknown",
+            "-",
+            "--",
+            "_",
+            "0",
+            "000",
+            "0000-00",
+            "1",
+            "12345",
+            "true",
+        ),
+        *("00000000-0000-0000-0000-000000000000", "6d92078a-8246-4ba4-ae5b-76104861e7dc", "missing", "EMPTY"),
+        *(
+            "Nobody",
+            "withheld",
+            "opt-out",
+            "#N/A",
+            "#REF!",
+            "[object Object]",
+            "%20",
+            "%00",
+            "Ag;Ag",
+            "Ag,Ag",
+            "'Ag-1",
+        ),
+        "\uff2eull",
     ],
 )
 def test_what_is_no_envelope_is_refused_without_telling_it(stored: str) -> None:
-    """Addresses, numbers, digests and placeholders in its place do not go out."""
+    """Addresses, numbers, digests, words for nothing and placeholders in its place do not go out."""
     with pytest.raises(EventError) as caught:
         unwrap(stored)
     assert caught.value.rule == "not_an_envelope"

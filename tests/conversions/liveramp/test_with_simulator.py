@@ -136,6 +136,28 @@ def test_many_sessions_in_any_order_all_arrive(adapter: AdapterClient, simulator
     assert receipt.match_keys["envelope"] == 90
 
 
+@pytest.mark.parametrize("marker", ["null", "\\N", "nan", "None", "undefined", "(not set)", "0", "-"])
+def test_nothing_is_nobody(marker: str, adapter: AdapterClient, simulator: Simulator) -> None:
+    """Three people whose envelope is a word for nothing are not one session, and make no request."""
+    records = [web_record(event_id=str(n), user={"envelope": marker}) for n in range(3)]
+    receipt = run(records, adapter).receipt
+    assert (receipt.rejected, receipt.requests) == (3, 0)
+    assert [(found.rule, found.count) for found in receipt.violations] == [
+        ("user.envelope: not_an_envelope", 3)
+    ]
+
+
+def test_a_session_without_a_name_is_the_envelope_s(adapter: AdapterClient, simulator: Simulator) -> None:
+    """One person's events share a request, whatever word for nothing stands in the session's column."""
+    sessions = ("null", "\\N", "", None, "-")
+    records = [
+        web_record(event_id=str(n), user={"envelope": ENVELOPE, "session_id": session})
+        for n, session in enumerate(sessions)
+    ]
+    receipt = run(records, adapter).receipt
+    assert (receipt.accepted, receipt.requests) == (5, 1)
+
+
 def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulator) -> None:
     """Same ids, same bytes."""
     simulator.faults = [{"match": {"nth": [1]}, "effect": {"drop": "after"}}]

@@ -1,0 +1,168 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Consent that may be relied on: strings that are one, and countries whose law asks for none.
+
+Nothing is assumed. A text counts as a consent string only if it has the form of one; what it says is for
+LiveRamp to read. A country counts as outside the reach of European law only if it is one of the codes below:
+whatever else stands there - another spelling, a territory, a name, a null marker - may be inside.
+
+Sources: LiveRamp, "Provide a valid consent string", read 2026-11; IAB Europe, "Transparency and Consent
+String with Global Vendor & CMP List Formats", v2; IAB Tech Lab, "Global Privacy Platform: consent string
+specification", and "CCPA compliance framework: US Privacy string", v1.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct, structs
+
+from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
+
+TCF, US_PRIVACY = "4", "3"
+"""Values of ``ct``."""
+
+_AMERICAS: Final = (
+    "AG AR AS BB BO BR BS BZ CA CL CO CR CU DM DO EC GD GT GU GY HN HT JM KN LC MX NI PA PE PR PY SR SV "
+    "TT UM US UY VC VE VI"
+)
+_AFRICA: Final = (
+    "AO BF BI BJ BW CD CF CG CI CM CV DJ DZ EG EH ER ET GA GH GM GN GQ GW KE KM LR LS LY MA MG ML MR MU "
+    "MW MZ NE NG RW SC SD SL SN SO SS ST SZ TD TG TN TZ UG ZA ZM ZW"
+)
+_ASIA_AND_OCEANIA: Final = (
+    "AE AF AM AU AZ BD BH BN BT CC CK CN CX FJ FM GE HK HM ID IL IN IQ IR JO JP KG KH KI KP KR KW KZ LA "
+    "LB LK MH MM MN MO MP MV MY NF NP NR NU NZ OM PG PH PK PS PW QA SA SB SG SY TH TJ TK TL TM TO TV TW "
+    "UZ VN VU WS YE"
+)
+_EUROPE: Final = "AL BA BY MD ME MK RS RU TR UA"
+_OUTSIDE: Final = frozenset(f"{_AMERICAS} {_AFRICA} {_ASIA_AND_OCEANIA} {_EUROPE}".split())
+"""Where no TCF string is demanded, as ISO 3166-1 alpha-2.
+
+Left out on purpose, beside the EU, the EEA and the United Kingdom: all territories that belong to one of
+their members, wherever they lie; Andorra, Monaco, San Marino, the Vatican and Switzerland, whose laws follow
+the same model or whose people are taken for their neighbours; Antarctica; and ``NA``, which is Namibia's
+code and a common way to write that nothing is known.
+"""
+
+_US_PRIVACY_STRING: Final = re.compile(r"1[YN-]{3}")
+_TCF_STRING: Final = re.compile(r"C[A-Za-z0-9_-]{37,8000}(\.[A-Za-z0-9_-]{1,8000}){0,3}")
+_GPP_STRING: Final = re.compile(r"DB[A-Za-z0-9_-]{3,100}(~[A-Za-z0-9_.-]{4,8000}){1,20}")
+_SECTION: Final = re.compile(r"[1-9][0-9]?")
+
+# Core segment of a TC string, in bits from the left.
+_LANGUAGE, _COUNTRY, _MAX_VENDOR, _IS_RANGE, _VENDORS = 108, 201, 213, 229, 230
+
+
+class Consent(Struct, frozen=True, kw_only=True):
+    """What a person consented to, as whole pairs; ``None`` for a pair that is not there.
+
+    :param ct: ``4`` for a TCF string, ``3`` for a US Privacy string.
+    :param cv: the string.
+    :param gpp: a GPP string.
+    :param gpp_sid: its one applicable section.
+    """
+
+    ct: str | None = None
+    cv: str | None = None
+    gpp: str | None = None
+    gpp_sid: str | None = None
+
+    def as_params(self) -> tuple[tuple[str, str], ...]:
+        """The pairs as parameters of the query."""
+        pairs = structs.asdict(self).items()
+        return tuple((name, value) for name, value in pairs if value is not None)
+
+    def __repr__(self) -> str:
+        return "Consent(hidden)"
+
+
+class IncompleteConsent(Exception):
+    """Half a pair, or a type or section that there is none of."""
+
+
+class NoConsent(Exception):
+    """Something stands in a consent string's place that is none."""
+
+
+def read_consent(given: Consent) -> Consent:
+    """The pairs as a row holds them, if they are whole and their strings have the form of one.
+
+    A pair of which nothing but null markers is left is not there.
+
+    :raises IncompleteConsent: half a pair, or a type or section that there is none of.
+    :raises NoConsent: a text is no consent string, whatever the other pair says.
+    """
+    ct, cv = _whole_number(given.ct), given.cv
+    gpp, gpp_sid = given.gpp, _whole_number(given.gpp_sid)
+    if gpp_sid == "-1":  # no section applies to this person
+        gpp = gpp_sid = None
+    if ct is None and is_null_marker(cv):
+        cv = None
+    if gpp_sid is None and is_null_marker(gpp):
+        gpp = None
+    if bool(ct) != bool(cv) or bool(gpp) != bool(gpp_sid):
+        raise IncompleteConsent
+    if ct not in (None, *_IS_STRING) or not _SECTION.fullmatch(gpp_sid or "7"):
+        raise IncompleteConsent
+    if (ct and cv and not _IS_STRING[ct](cv)) or (gpp and not is_gpp_string(gpp)):
+        raise NoConsent
+    return Consent(ct=ct, cv=cv, gpp=gpp, gpp_sid=gpp_sid)
+
+
+def needs_no_string(country: str | None) -> bool:
+    """Whether the country is known to lie outside the reach of European law."""
+    return country is not None and country.strip().upper() in _OUTSIDE
+
+
+def is_tcf_string(text: str) -> bool:
+    """Whether the text is a TC string of version 2: its core is read as far as the vendors."""
+    core_text = text.partition(".")[0]
+    if not _TCF_STRING.fullmatch(text) or len(core_text) % 4 == 1:  # no octets end so
+        return False
+    core = _Bits(core_text)
+    if not all(core.letters_at(start) for start in (_LANGUAGE, _COUNTRY)):
+        return False
+    return core.length >= _VENDORS + (12 if core.number(_IS_RANGE, 1) else core.number(_MAX_VENDOR, 16))
+
+
+def is_us_privacy_string(text: str) -> bool:
+    """Whether the text is a US Privacy string of version 1."""
+    return _US_PRIVACY_STRING.fullmatch(text) is not None
+
+
+def is_gpp_string(text: str) -> bool:
+    """Whether the text has the outer form of a GPP string of version 1, with at least one section."""
+    return _GPP_STRING.fullmatch(text) is not None
+
+
+_IS_STRING: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType(
+    {TCF: is_tcf_string, US_PRIVACY: is_us_privacy_string}
+)
+
+
+class _Bits:
+    """The bits of a Base64url text, from the left."""
+
+    def __init__(self, text: str) -> None:
+        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        self.length = 8 * len(octets)
+        self._number = int.from_bytes(octets, "big")
+
+    def number(self, start: int, length: int) -> int:
+        """The bits as a number; those behind the end are zeros."""
+        return (self._number << (start + length) >> self.length) & ((1 << length) - 1)
+
+    def letters_at(self, start: int) -> bool:
+        """Whether two letters stand there, each six bits, A being 0."""
+        return all(self.number(start + offset, 6) <= 25 for offset in (0, 6))
+
+
+def _whole_number(text: str | None) -> str | None:
+    """The text, a null marker as absent, and without the fraction that data frames give to whole numbers."""
+    return None if text is None or is_null_marker(text) else text.removesuffix(".0")
