@@ -440,14 +440,11 @@ class _Repeats:
 
 
 def _without_consent(event: ConversionEvent) -> EventResult:
-    """Skipped; but a row that cannot be read, or whose consent cannot, is at fault and said so.
-
-    Either way nothing of the event is kept.
-    """
-    faults = tuple(violation for violation in event.violations if violation.path in ("", "consent"))
-    if faults:
-        return _result(event, Outcome.REJECTED, reason="invalid", findings=faults)
-    return _result(event, Outcome.SKIPPED, reason="no_consent")
+    """Skipped; but a row that cannot be read is at fault and said so. Nothing of the event is kept."""
+    told = tuple(one for one in event.violations if one.path in ("", "consent"))
+    if any(one.is_fatal for one in told):
+        return _result(event, Outcome.REJECTED, reason="invalid", findings=told)
+    return _result(event, Outcome.SKIPPED, reason="no_consent", findings=told)
 
 
 def _result(

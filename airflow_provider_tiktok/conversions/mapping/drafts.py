@@ -25,6 +25,8 @@ _NAMED_TWICE = "Keep one: two keys of this record give this field different valu
 _CUSTOM_EVENT = "CustomEvent"
 _NO_CUSTOM_NAME = "Name the custom event in customEventName."
 
+_CONSENT = FIELDS["consent"]
+
 Record = Mapping[str, Any]
 """One readable row: column name to value."""
 
@@ -57,8 +59,17 @@ class Draft:
 
     def refuse_field(self, field: Field, error: Exception) -> None:
         """Takes down every fault behind an error that a field's value met."""
+        if field is _CONSENT:
+            self._take_for_no(error)
+            return
         self.faulty.add(field)
         self.refuse(_first_item(field.path), error)
+
+    def _take_for_no(self, error: Exception) -> None:
+        """Counts consent that cannot be read for a no: it costs the event no more than a plain no does."""
+        self.values["event"]["consent"] = False
+        for one in single_errors(error, path=_CONSENT.path):
+            self.violations.append(Violation(one.path, one.rule, one.remedy, is_fatal=False))
 
     def take(self, field: Field, raw: object) -> None:
         """Adds one value of a record."""

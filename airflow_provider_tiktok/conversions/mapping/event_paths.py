@@ -30,6 +30,7 @@ from airflow_provider_tiktok.conversions.values import (
     converters_of,
     is_unicode,
     shown_name,
+    to_consent,
     to_contents,
     to_event_time,
     to_open_value,
@@ -76,7 +77,8 @@ def _fields_of(section: str, converters: Mapping[str, Converter], *, prefix: str
 
 def _known_fields() -> Iterator[Field]:
     hints = get_type_hints(ConversionEvent)
-    own = {name: converter_of(hints[name]) for name in OWN} | {"event_time": to_event_time}
+    own = {name: converter_of(hints[name]) for name in OWN}
+    own |= {"event_time": to_event_time, "consent": to_consent}
     yield from _fields_of("event", own, prefix="")
     for section, kind in STRUCTS.items():
         yield from _fields_of(section, converters_of(kind), prefix=f"{section}.")

@@ -135,6 +135,45 @@ def to_boolean(raw: object) -> bool | None:
     return truth
 
 
+_LONGEST_WORD = 20
+_UNCLEAR_CONSENT = "Give true or false, 1 or 0, yes or no: anything else counts as no consent."
+_YES = frozenset((*(word for word, truth in _TRUTHS.items() if truth), "1.0", "granted", "optin", "optedin"))
+_NO = frozenset(
+    (
+        *(word for word, truth in _TRUTHS.items() if not truth),
+        "0.0",
+        "denied",
+        "optout",
+        "optedout",
+        "withdrawn",
+    )
+)
+
+
+def to_consent(raw: object) -> bool | None:
+    """Whether a person agreed: what ``to_boolean`` takes, "granted" and "opt-in", and their opposites.
+
+    Whatever else stands there is refused, and counts as a no. A cell that is empty, which data frames write
+    as NaN, says nothing.
+    """
+    if raw is None or raw is True or raw is False:
+        return raw
+    raw = plain_value(raw)
+    if raw is None or (isinstance(raw, float | Decimal) and math.isnan(raw)):
+        return None
+    if isinstance(raw, str):
+        text = raw.strip()
+        if not text:
+            return None
+        word = re.sub(r"(?<=[td])[ _-](?=in|out)", "", text.casefold()) if len(text) <= _LONGEST_WORD else ""
+        truth = True if word in _YES else False if word in _NO else None
+    else:
+        truth = _truth_of_number(raw)
+    if truth is None:
+        raise refusal("not_a_boolean", remedy=_UNCLEAR_CONSENT)
+    return truth
+
+
 def _truth_of_number(raw: object) -> bool | None:
     if isinstance(raw, bytes):
         return {b"\0": False, b"\1": True}.get(raw)

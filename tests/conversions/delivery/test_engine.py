@@ -227,7 +227,7 @@ def test_an_unreadable_row_is_rejected_and_kept(tmp_path: Path) -> None:
 
 
 def test_without_consent_nothing_is_sent_or_stored(tmp_path: Path) -> None:
-    """Events without consent are skipped and counted; a consent that cannot be read is a fault."""
+    """Events without consent are skipped and counted; what cannot be read is no consent, and no letter."""
     path = tmp_path / "letters.jsonl"
     rows = [
         purchase("o-1", consent=True),
@@ -239,10 +239,11 @@ def test_without_consent_nothing_is_sent_or_stored(tmp_path: Path) -> None:
     delivery = run(
         rows, ledger, options=Options(require_consent=True), dead_letters=DeadLetters(path, run="r")
     )
-    assert counts(delivery) == {"accepted": 1, "skipped": 2, "rejected": 1}
+    assert counts(delivery) == {"accepted": 1, "skipped": 3}
+    assert delivery.receipt.reasons == {"no_consent": 3}
+    assert [(one.rule, one.rows) for one in delivery.receipt.warnings] == [("consent: not_a_boolean", (4,))]
     assert set(ledger.deliveries) == {"o-1"}
-    (letter,) = [json.loads(line) for line in path.read_text().splitlines()]
-    assert (letter["row"], letter["event"]) == (4, None)
+    assert not path.exists() or path.read_text() == ""
 
 
 def test_repeats_are_sent_once_within_the_window() -> None:

@@ -148,7 +148,7 @@ def test_defaults_are_for_absent_values_only() -> None:
     assert (event.properties["value"], event.consent) == (0, False)
     assert (event.user.email, event.user.country) == (("jane@example.com",), "DE")
     event = event_of(rules, {"value": "free", "consent": "maybe"})
-    assert (event.properties, event.consent) == ({"currency": "EUR"}, None)
+    assert (event.properties, event.consent) == ({"currency": "EUR"}, False)
     assert faults(event) == [("consent", "not_a_boolean"), ("properties.value", "not_a_number")]
 
 

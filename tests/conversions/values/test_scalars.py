@@ -15,7 +15,13 @@ from uuid import UUID
 
 import pytest
 
-from airflow_provider_tiktok.conversions.values import to_boolean, to_integer, to_number, to_text
+from airflow_provider_tiktok.conversions.values import (
+    to_boolean,
+    to_consent,
+    to_integer,
+    to_number,
+    to_text,
+)
 from airflow_provider_tiktok.conversions.values.scalars import literal_converter
 from tests.conversions.values.faults import refused, rule_of, told_by
 
@@ -274,6 +280,92 @@ def test_neither_yes_nor_no_is_absent(raw: object) -> None:
 def test_what_is_neither_yes_nor_no_is_refused(raw: object) -> None:
     """A person's wish is never guessed."""
     assert rule_of(to_boolean, raw) == "not_a_boolean"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        True,
+        1,
+        1.0,
+        Decimal("1.0"),
+        b"\x01",
+        "1",
+        "1.0",
+        "true",
+        " Yes ",
+        "Y",
+        "T",
+        "granted",
+        "GRANTED",
+        "opt-in",
+        "Opted In",
+    ],
+)
+def test_a_clear_yes_is_consent(raw: object) -> None:
+    """What databases and consent tools write for it."""
+    assert to_consent(raw) is True
+
+
+@pytest.mark.parametrize(
+    "raw", [False, 0, 0.0, b"\x00", "0", "0.0", "no", "F", "denied", "opt-out", "opted_out"]
+)
+def test_a_clear_no_is_none(raw: object) -> None:
+    """Told apart from what cannot be read."""
+    assert to_consent(raw) is False
+
+
+@pytest.mark.parametrize("raw", [*ABSENT, math.nan, Decimal("NaN"), "\t"])
+def test_silence_is_neither(raw: object) -> None:
+    """An empty cell of a data frame is silence, too."""
+    assert to_consent(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(
+            2,
+            -1,
+            0.5,
+            math.inf,
+            "maybe",
+            "null",
+            "\\N",
+            "None",
+            "nan",
+            "N/A",
+            "unknown",
+            "pending",
+            "10",
+            "1,0",
+            "on",
+        ),
+        *(
+            "ok",
+            "yes, but",
+            "not granted",
+            "yes" + " " * 97 + "not",
+            "no yes",
+            "yes/no",
+            "TRUE FALSE",
+            "x" * 10_000,
+        ),
+        *(
+            "COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA",
+            "1YNN",
+            b"yes",
+            [],
+            [True],
+            {},
+            {"a": 1},
+            object(),
+        ),
+    ],
+)
+def test_consent_is_never_assumed(raw: object) -> None:
+    """Whatever is no clear yes is refused, for a no."""
+    assert rule_of(to_consent, raw) == "not_a_boolean"
 
 
 # --------------------------------------------------------------------------------- numpy and pandas
