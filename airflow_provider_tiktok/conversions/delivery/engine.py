@@ -31,6 +31,7 @@ from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport, Budget, Settled, send_apart
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
+from airflow_provider_tiktok.conversions.delivery.repeats import First, Repeats
 from airflow_provider_tiktok.conversions.delivery.settling import Pending, Resumption, Settlement
 from airflow_provider_tiktok.conversions.errors import ConversionsError, TransientError
 from airflow_provider_tiktok.conversions.events import (
@@ -81,7 +82,7 @@ class Options(Struct, frozen=True, kw_only=True):
     :param validate_only: go the whole road up to the wire and send nothing.
     :param isolation_budget: requests that may be spent on taking refused batches apart, ``None`` for no
         bound. One bad event in 1,000 takes about 20.
-    :param repeats_window: how many of the latest event ids are remembered to find repeats.
+    :param repeats_window: how many of the latest events are remembered to find repeats.
     :param progress_every_s: seconds between progress lines in the log.
     """
 
@@ -180,7 +181,7 @@ class _Preparation:
         self.destination = destination
         self.options = options
         self._identity = identity
-        self._repeats = _Repeats(options.repeats_window)
+        self._repeats = Repeats(options.repeats_window)
         self._batcher = Batcher(destination.limits)
 
     def fingerprint(self, source: str) -> str:
@@ -211,8 +212,9 @@ class _Preparation:
             too_large = structs.replace(item, findings=(*item.findings, _TOO_LARGE))
             item.pending.result = too_large.result(Outcome.REJECTED, "invalid")
             return ()
-        if self._repeats.is_repeat(item.prepared):
-            item.pending.result = item.result(Outcome.SKIPPED, "repeat")
+        first = self._repeats.meet(item.prepared, encoded=encoded, pending=item.pending)
+        if first is not None:
+            _settle_repeat(item, first=first)
             return ()
         if self.options.validate_only:
             item.pending.result = item.result(Outcome.SKIPPED, "validate_only")
@@ -313,7 +315,7 @@ class _Run:
         with closing(self._source.rows(self._settlement.start)) as rows:
             try:
                 first.extend(islice(rows, 1))
-                if self._source.columns is None:
+                if self._source.columns is None and not self._settlement.start:
                     first.extend(islice(rows, FIRST_ROWS - 1))
             except Exception as error:  # told after the rows before it
                 broken = error
@@ -327,7 +329,8 @@ class _Run:
         columns = self._source.columns
         if columns is not None:
             self._preparation.mapping.check_columns(columns)
-        elif first:
+        elif first and not self._settlement.start:
+            # Behind a checkpoint the rows that had an optional column may be gone past.
             self._preparation.mapping.check_first_rows(first)
 
     def _submit(self, batch: Batch, pool: ThreadPoolExecutor) -> None:
@@ -418,25 +421,17 @@ _TOO_LARGE = Violation(
 )
 
 
-class _Repeats:
-    """Remembers the latest events, to find one that comes twice in a run.
-
-    Sixteen bytes of a digest stand for an event, so the memory is bounded and holds no id.
-    """
-
-    def __init__(self, window: int) -> None:
-        self._window = window
-        self._known: dict[bytes, None] = {}
-
-    def is_repeat(self, event: PreparedEvent) -> bool:
-        """Whether an event of this name and id came before, within the window."""
-        key = hashlib.blake2b(f"{event.event}\0{event.event_id}".encode(), digest_size=16).digest()
-        if key in self._known:
-            return True
-        self._known[key] = None
-        if len(self._known) > self._window:
-            del self._known[next(iter(self._known))]
-        return False
+def _settle_repeat(item: _Item, *, first: First) -> None:
+    """An event that came before: refused if it differs, else left out once the first one is accepted."""
+    if not first.is_equal:
+        differing = structs.replace(item, findings=(*item.findings, first.difference()))
+        item.pending.result = differing.result(Outcome.REJECTED, "invalid")
+        return
+    repeat = item.result(Outcome.SKIPPED, "repeat")
+    if first.pending is None:
+        item.pending.result = repeat
+    else:
+        item.pending.follow(first.pending, repeat=repeat)
 
 
 def _without_consent(event: ConversionEvent) -> EventResult:

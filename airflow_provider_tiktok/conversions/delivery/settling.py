@@ -41,6 +41,8 @@ class Pending(Struct, kw_only=True):
     :param mark: of its last row.
     :param prepared: the event, as soon as it is known to be fit to be sent.
     :param may_be_sent: whether its batch was handed over for sending.
+    :param first: the place of the event that this one repeats, while that one is under way.
+    :param repeat: the result of this one if that one is accepted.
     """
 
     row: int
@@ -49,11 +51,35 @@ class Pending(Struct, kw_only=True):
     prepared: PreparedEvent | None = None
     may_be_sent: bool = False
     result: EventResult | None = None
+    first: Pending | None = None
+    repeat: EventResult | None = None
 
     @property
     def last_row(self) -> int:
         """Number of the last source row of the event."""
         return self.row + self.rows - 1
+
+    def follow(self, first: Pending, *, repeat: EventResult) -> None:
+        """Wait for the result of an earlier event: a repeat of what is refused in the end is not left out."""
+        self.first = first
+        self.repeat = repeat
+
+    def learn(self) -> None:
+        """Take over what became of the event that this one repeats, if that is known by now."""
+        told = self.first.result if self.first is not None else None
+        if self.result is not None or told is None or self.repeat is None:
+            return
+        if told.outcome in (Outcome.ACCEPTED, Outcome.SKIPPED):
+            self.result = self.repeat
+            return
+        self.result = structs.replace(
+            self.repeat,
+            outcome=told.outcome,
+            reason=told.reason,
+            code=told.code,
+            message=told.message,
+            request_id=told.request_id,
+        )
 
     def abandon(self) -> None:
         """Give an event whose way was cut off without a result the careful one."""
@@ -150,6 +176,7 @@ class Settlement:
     def abandon(self) -> None:
         """Give a result to every event that has none: nothing more will be known of it."""
         for pending in self._pending:
+            pending.learn()  # what it repeats stands before it, and has its result
             if pending.result is None:
                 pending.abandon()
 
@@ -208,6 +235,7 @@ class Settlement:
         settled: list[EventResult] = []
         while self._pending:
             pending = self._pending[0]
+            pending.learn()
             if pending.result is None or (is_final and pending.result.outcome not in FINAL):
                 break
             settled.append(pending.result)
