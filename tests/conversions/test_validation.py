@@ -254,6 +254,7 @@ CASES: list[tuple[EventSource, dict[str, Any], str, str, bool]] = [
     # properties that TikTok does not document
     ("web", properties(note="Dear {{name}},\nhello"), "properties.note", "unresolved_template", FATAL),
     ("web", properties(note="{{first\nname}}"), "properties.note", "unresolved_template", FATAL),
+    ("web", properties(note="{{{}}}"), "properties.note", "unresolved_template", FATAL),
     ("web", properties(note="\udfff"), "properties.note", "not_unicode", FATAL),
     ("web", properties(note=[{"to": None}]), "properties.note[0].to", "null", FATAL),
     ("web", properties(note={"of": {1, 2}}), "properties.note.of", "not_representable", FATAL),
@@ -364,6 +365,7 @@ def test_options(
         ("web", {"event_id": "x" * 256}),
         ("web", {"page": Page(url="HTTP://user@[2001:db8::1]:8080/ä?q=#x")}),
         ("web", properties(note="{ {name} } and }} and {{")),
+        ("web", properties(note="{{}")),
         ("web", properties(status=StrEnum("Status", ["NEW"])["NEW"])),
         ("web", properties(price_range=[Decimal("1E+5"), 1e-5, 10**18])),
     ],

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from types import NoneType
@@ -18,7 +17,6 @@ _MAX_DEPTH: Final = 12
 _MAX_DIGITS: Final = 64
 _MAX_MAGNITUDE: Final = 30
 _TOO_LARGE: Final = 2**63
-_PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _NOT_JSON: Final = object()  # in place of a key that is no text
 _CONTENT_FIELDS: Final = Content.__struct_fields__
 
@@ -27,11 +25,17 @@ def text_fault(text: object) -> str | None:
     """The rule that a text breaks, ``None`` for none."""
     if not isinstance(text, str):
         return "not_text"
-    if "{{" in text and _PLACEHOLDER.search(text):
+    if _holds_placeholder(text):
         return "unresolved_template"
     if holds_email(text):
         return "email_in_clear"
     return None if text.isascii() or is_unicode(text) else "not_unicode"
+
+
+def _holds_placeholder(text: str) -> bool:
+    """Whether braces are opened and closed; two searches, since a pattern would begin at every brace."""
+    opening = text.find("{{")
+    return opening >= 0 and text.find("}}", opening + 2) >= 0
 
 
 def number_fault(number: int | float | Decimal) -> str | None:

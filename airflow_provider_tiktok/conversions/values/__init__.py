@@ -9,9 +9,8 @@ rule of the table ``REMEDIES`` and never the value. Compound values (lists, item
 faults at once in one ``EventErrors``.
 
 What counts as absent, everywhere: ``None``, blank text, an empty list or object, pandas' ``NA`` and
-``NaT``, numpy's ``masked``. A float NaN is absent where text is wanted, because that is how pandas writes
-missing text; where a number, a time or a yes/no is wanted it is refused, because it is as often the result
-of a computation that failed. Zero and ``False`` are values.
+``NaT``, numpy's ``masked``, and NaN, which is how data frames leave a cell of any type empty: such a frame
+gives the same events as the CSV file that is written from it. Zero and ``False`` are values.
 
 Scalars of numpy and pandas are recognised by what they offer, so neither library is imported.
 """

@@ -14,7 +14,7 @@ from airflow_provider_tiktok.conversions.errors import EventError
 
 REMEDIES: Mapping[str, str] = {
     "not_a_number": "Give a plain number such as 12.50: no currency sign, no thousands separator.",
-    "not_finite": "Give a number, or NULL where there is none: NaN and infinity cannot be sent.",
+    "not_finite": "Give a number, or NULL where there is none: infinity cannot be sent.",
     "not_whole": "Give a whole number.",
     "out_of_range": "Give a number of a plausible size and precision.",
     "not_text": "Give text or a number; cast the column to text.",
@@ -23,8 +23,12 @@ REMEDIES: Mapping[str, str] = {
     "not_a_boolean": "Give true or false, 1 or 0, yes or no.",
     "not_an_object": "Give an object (column name to value), or its JSON text.",
     "not_json": "Give JSON: an array in [ ] or an object in { }, with double quotes.",
-    "not_a_time": "Give Unix seconds, ISO 8601 text, or a date and time.",
+    "not_a_time": "Give Unix seconds, text such as 2026-11-26 10:00:00+01:00, or a date and time.",
     "naive_time": "Name the time zone of times that carry none in the argument timezone.",
+    "compact_time": (
+        "Write these digits with separators, as in 2026-11-26 22:13:49, and name their zone in the argument "
+        "timezone: they are a date and time run together, and no Unix seconds."
+    ),
     "milliseconds": "Divide by 1,000: TikTok counts Unix seconds, and these are milliseconds.",
     "microseconds": "Divide by 1,000,000: TikTok counts Unix seconds, and these are microseconds.",
     "nanoseconds": "Divide by 1,000,000,000: TikTok counts Unix seconds, and these are nanoseconds.",
@@ -37,6 +41,7 @@ REMEDIES: Mapping[str, str] = {
 }
 """Every rule of this room, with what a person can do about it."""
 
+_LONGEST_NAME = 100
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,47}")
 
 
@@ -81,6 +86,8 @@ def shown_name(key: object) -> str:
 @lru_cache(maxsize=1024)
 def closest_name(name: str, names: tuple[str, ...]) -> str | None:
     """The name that was probably meant, or ``None``; upper case, ``_`` and ``-`` make no difference."""
+    if len(name) > _LONGEST_NAME:
+        return None  # what compares names takes a time that grows with the square of their length
     folded = {_folded(one): one for one in reversed(names)}
     found = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.65)
     return folded[found[0]] if found else None

@@ -27,7 +27,8 @@ _MAX_INTEGER = 2**63 - 1
 _MAX_EXACT_FLOAT = 2**53
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
-NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+_NAN = "nan"
 
 _ABSENT_TYPES = frozenset({"NAType", "NaTType", "MaskedConstant"})
 _SHORT_FLOAT_TYPES = frozenset({"float16", "float32"})
@@ -50,7 +51,10 @@ def plain_value(raw: object) -> object:
 
 
 def to_number(raw: object) -> Decimal | None:
-    """The number, exactly as written: 0.1 stays 0.1, and 12.50 stays 12.50."""
+    """The number, exactly as written: 0.1 stays 0.1, and 12.50 stays 12.50.
+
+    NaN is none, as text too: it is how data frames leave a cell empty.
+    """
     if raw is None:
         return None
     if type(raw) is not Decimal:
@@ -59,6 +63,8 @@ def to_number(raw: object) -> Decimal | None:
             return None
     else:
         number = raw
+    if number.is_nan():
+        return None
     if not number.is_finite():
         raise refusal("not_finite")
     return _plain_notation(number)
@@ -78,11 +84,13 @@ def _number_of(raw: object) -> Decimal | None:
 
 
 def _number_of_text(text: str) -> Decimal | None:
-    if not text:
+    if not text or text.casefold() == _NAN:
         return None
-    if len(text) <= _MAX_DIGITS and NUMBER.fullmatch(text):
+    if len(text) > _MAX_DIGITS:
+        raise refusal("not_a_number")
+    if NUMBER.fullmatch(text):
         return Decimal(text)
-    raise refusal("not_finite" if NOT_FINITE.fullmatch(text) else "not_a_number")
+    raise refusal("not_finite" if _INFINITE.fullmatch(text) else "not_a_number")
 
 
 def _plain_notation(number: Decimal) -> Decimal:
@@ -118,16 +126,18 @@ _TRUTHS: Mapping[str, bool] = {
 def to_boolean(raw: object) -> bool | None:
     """Yes or no: ``True``, 1, "true", "t", "yes", "y", "1" and their opposites, in any case.
 
-    MySQL's ``BIT(1)``, which arrives as one byte, is taken as well.
+    MySQL's ``BIT(1)``, which arrives as one byte, is taken as well. NaN is neither, and no answer.
     """
     if raw is None or raw is True or raw is False:
         return raw
     raw = plain_value(raw)
     if isinstance(raw, str):
         raw = str.strip(raw).casefold()
-        if not raw:
+        if not raw or raw == _NAN:
             return None
         truth = _TRUTHS.get(raw)
+    elif isinstance(raw, float | Decimal) and Decimal(raw).is_nan():
+        return None
     else:
         truth = _truth_of_number(raw)
     if truth is None and raw is not None:

@@ -21,6 +21,8 @@ from airflow_provider_tiktok.conversions.values import holds_email, mask_emails
         ("https://jane:secret@example.com/", "https://{{e-mail removed}}/"),
         ("(mailto:jane@example.com)", "({{e-mail removed}})"),
         ("josé@example.com", "{{e-mail removed}}"),
+        ("a@example.com b@example.com", "{{e-mail removed}} {{e-mail removed}}"),
+        ("x a@@b@example.com y", "x a@@{{e-mail removed}} y"),
     ],
 )
 def test_an_address_is_found_and_masked(text: str, masked: str) -> None:

@@ -29,13 +29,43 @@ MOMENT = 1_700_000_000
         Decimal("1700000000.5"),
         "1700000000",
         " 1700000000.9 ",
-        "1.7e9",
+        "1.700000000e9",
         "2023-11-14T22:13:20Z",
         "2023-11-14T22:13:20.999999999Z",
         "2023-11-14 22:13:20+00:00",
         "2023-11-14 22:13:20.5+00",
         "2023-11-14T23:13:20+01:00",
         "20231114T221320Z",
+        # BigQuery
+        "2023-11-14 22:13:20 UTC",
+        "2023-11-14 22:13:20.000000 UTC",
+        # Snowflake
+        "2023-11-14 14:13:20.000 -0800",
+        "2023-11-14 14:13:20.123456789 -08:00",
+        # Redshift, PostgreSQL
+        "2023-11-14 22:13:20.123456+00",
+        "2023-11-14 18:43:20-03:30",
+        # Trino, Athena
+        "2023-11-14 22:13:20.000 UTC",
+        "2023-11-14 23:13:20.000 Europe/Berlin",
+        # Spark, Databricks
+        "2023-11-14T22:13:20.000+0000",
+        "2023-11-14T22:13:20.000+00:00",
+        # SQL Server
+        "2023-11-14 23:13:20.1234567 +01:00",
+        # ClickHouse, MySQL, SQLite with a zone
+        "2023-11-14 22:13:20Z",
+        "2023-11-14 22:13:20 GMT",
+        "2023-11-14 22:13:20gmt",
+        # Go, Java, the comma of ISO 8601
+        "2023-11-14 22:13:20 +0000 UTC",
+        "2023-11-14 23:13:20 +0100 CET",
+        "2023-11-14T23:13:20+01:00[Europe/Berlin]",
+        "2023-11-14T22:13:20,999Z",
+        "2023-11-14t22:13:20z",
+        "20231114T231320+0100",
+        "20231114T221320.5Z",
+        "1700000000.0",
         datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
         datetime(2023, 11, 14, 22, 13, 20, 999_999, tzinfo=UTC),
         datetime(2023, 11, 15, 3, 43, 20, tzinfo=timezone(timedelta(hours=5, minutes=30))),
@@ -55,6 +85,9 @@ def test_a_moment_is_its_unix_second(raw: object) -> None:
     ("raw", "seconds"),
     [
         ("2023-11-14T23:13:20", MOMENT),
+        ("2023-11-14 23:13:20,5", MOMENT),
+        ("2023-11-14 23:13", MOMENT - 20),
+        ("20231114T231320", MOMENT),
         ("2023-11-14 23:13:20.999", MOMENT),
         (datetime(2023, 11, 14, 23, 13, 20), MOMENT),  # noqa: DTZ001  # a naive time is the case
         (pendulum.naive(2023, 11, 14, 23, 13, 20), MOMENT),
@@ -82,7 +115,7 @@ def test_the_given_zone_changes_no_time_that_has_its_own(raw: object) -> None:
     assert to_event_time(raw, zone=BERLIN) == MOMENT
 
 
-@pytest.mark.parametrize("raw", [None, "", "  "])
+@pytest.mark.parametrize("raw", [None, "", "  ", float("nan"), Decimal("NaN"), "nan", "NaN", "NaT", " nat "])
 def test_no_time_is_absent(raw: object) -> None:
     """A blank time is for validation to miss."""
     assert to_event_time(raw) is None
@@ -108,8 +141,18 @@ def test_no_time_is_absent(raw: object) -> None:
         (946_684_799, "before_2000"),
         (0, "before_2000"),
         (-1, "before_2000"),
-        (20_231_114, "before_2000"),
-        ("20231114", "before_2000"),
+        (20_231_114, "compact_time"),
+        ("20231114", "compact_time"),
+        (20_231_114_221_349, "compact_time"),
+        ("20231114221349", "compact_time"),
+        (" 20231114221349.0 ", "compact_time"),
+        (20_231_114_221_349.0, "compact_time"),
+        ("202311142213", "compact_time"),
+        ("20231114221349123", "compact_time"),
+        ("20231114221349123456", "compact_time"),
+        ("20231314", "before_2000"),
+        ("20231114246000", "milliseconds"),
+        (19_991_231, "before_2000"),
         ("1999-12-31T23:59:59Z", "before_2000"),
         ("0001-01-01T00:00:00Z", "before_2000"),
         (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=12))), "not_a_time"),
@@ -123,10 +166,31 @@ def test_no_time_is_absent(raw: object) -> None:
         ([MOMENT], "not_a_time"),
         (b"1700000000", "not_a_time"),
         (timedelta(seconds=MOMENT), "not_a_time"),
-        (float("nan"), "not_finite"),
-        ("nan", "not_finite"),
+        ("0000-00-00", "not_a_time"),
+        ("0000-00-00 00:00:00", "not_a_time"),
+        ("9999-12-31 23:59:59 UTC", "not_a_time"),
+        ("2023-02-30T00:00:00Z", "not_a_time"),
+        ("2023-11-14T22:13:20.1234567890Z", "not_a_time"),
+        ("2023-11-14T22:13:20+25:00", "not_a_time"),
+        ("2023-11-14T22:13:20+01:60", "not_a_time"),
+        ("2023-11-14 22:13:20 +0100 UTC", "not_a_time"),
+        ("2023-11-14 22:13:20 EST", "not_a_time"),
+        ("2023-11-14 22:13:20 GMT+1", "not_a_time"),
+        ("2023-11-14 22:13:20 Europe/Nowhere", "not_a_time"),
+        ("2023-11-14 22:13:20 America/Argentina", "not_a_time"),
+        ("2023-11-14 22:13:20 PM", "not_a_time"),
+        ("2023-11-14  22:13:20", "not_a_time"),
+        ("2023-11-14T22:13:20Z\n2023", "not_a_time"),
+        ("2023-W46-2", "not_a_time"),
+        ("2023-318", "not_a_time"),
+        ("2023-11-14T22", "not_a_time"),
+        ("\uff12\uff10\uff12\uff13-11-14T22:13:20Z", "not_a_time"),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", "not_a_time"),
+        ("1.7e9", "inexact_float"),
+        ("1.70E+09", "inexact_float"),
         (float("inf"), "not_finite"),
         ("1e400", "out_of_range"),
+        pytest.param(200_000 * "1", "not_a_time", id="digits without end"),
     ],
 )
 def test_what_may_be_another_time_is_refused(raw: object, rule: str | None) -> None:
@@ -135,6 +199,25 @@ def test_what_may_be_another_time_is_refused(raw: object, rule: str | None) -> N
         assert to_event_time(raw) == raw
     else:
         assert rule_of(to_event_time, raw) == rule
+
+
+def test_milliseconds_are_taken_where_the_caller_knows_that_the_unit_varies() -> None:
+    """As numbers and as text; smaller units, compact times and all else are what they are elsewhere."""
+
+    def read(raw: object) -> int | None:
+        return to_event_time(raw, takes_milliseconds=True)
+
+    assert [read(raw) for raw in (MOMENT * 1000, str(MOMENT * 1000 + 999), MOMENT * 1000.0)] == 3 * [MOMENT]
+    assert read(MOMENT) == read("2023-11-14 22:13:20 UTC") == MOMENT
+    assert rule_of(read, MOMENT * 1_000_000) == "microseconds"
+    assert rule_of(read, "20231114221349") == "compact_time"
+
+
+def test_a_date_and_time_run_together_is_told_for_what_it_is() -> None:
+    """Whoever reads the remedy learns how to write it, and not to divide it."""
+    remedy = refused(to_event_time, "20231114221349").remedy
+    assert "separators" in remedy
+    assert "1,000" not in remedy
 
 
 def test_the_remedy_of_a_naive_time_names_the_argument() -> None:

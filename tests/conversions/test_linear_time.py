@@ -1,0 +1,75 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Free text costs a time that grows with its length, and not with the square of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from airflow_provider_tiktok.conversions import event_names, values
+from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.validation.representation import text_fault
+
+LENGTH = 50_000
+MOST_TIMES = 3.0
+"""Twice the text may take twice the time; what is above it is for a machine that is busy with other things."""
+
+TEXTS: dict[str, str] = {
+    "dots before an at sign": "a." * LENGTH + "@",
+    "letters without an at sign": "a" * (2 * LENGTH) + "@",
+    "at signs": "a@" * LENGTH,
+    "dots after an at sign": "a@" + "a." * LENGTH,
+    "percent-encoded at signs": "a%40" * LENGTH,
+    "opening braces": "{" * (2 * LENGTH),
+    "opening braces with blanks": "{{ " * LENGTH,
+    "digits": "1" * (2 * LENGTH),
+    "digits and a letter": "1" * (2 * LENGTH) + "x",
+    "digits with an exponent": "1" * (2 * LENGTH) + "e",
+    "a time with a fraction": "2026-11-26 10:00:00." + "1" * (2 * LENGTH) + "Z",
+    "a time and blanks": "2026-11-26 10:00:00" + " " * (2 * LENGTH) + "x",
+    "apostrophes": "'" * (2 * LENGTH) + "1",
+    "equals signs and quotes": '="' * LENGTH,
+    "commas": "203.0.113.7," * (LENGTH // 8),
+    "dashes": "en-" * LENGTH,
+}
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "to_text": values.to_text,
+    "to_number": values.to_number,
+    "to_boolean": values.to_boolean,
+    "to_event_time": values.to_event_time,
+    "to_contents": values.to_contents,
+    "holds_email": values.holds_email,
+    "mask_emails": values.mask_emails,
+    "closest_name": lambda text: values.closest_name(text, ("email", "event_name")),
+    "shown_name": values.shown_name,
+    "text_fault": text_fault,
+    "event_names.find": lambda text: event_names.find("web", text),
+}
+
+
+def seconds_of(read: Callable[[str], Any], text: str) -> float:
+    """The least time of a few tries, with or without a refusal."""
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        with suppress(EventError):
+            read(text)
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_twice_the_text_takes_about_twice_the_time(read: Callable[[str], Any], text: str) -> None:
+    """A pattern that begins again at every character would take four times as long."""
+    once = seconds_of(read, text)
+    twice = seconds_of(read, text[: len(text) // 2] + text)
+    # What takes less than a few milliseconds is linear enough, and too short to be measured.
+    assert twice < max(MOST_TIMES * once, 0.02)
