@@ -118,7 +118,8 @@ LIVERAMP_CONNECTION: dict[str, Any] = {
             "description": "1 page, 2 ATS API, 3 server (default), 4 app; none leaves the parameter out.",
             "schema": _TEXT,
         },
-        "extra_headers": {
+        # Airflow masks a field whose name holds "secret", also in the answers of its API.
+        "secret_headers": {
             "label": "Extra headers (JSON)",
             "description": "Sent along with events, if LiveRamp asks you for any.",
             "schema": {"type": ["string", "null"], "format": "password"},

@@ -9,6 +9,7 @@ Who knows the ATS configuration id can post under it, so it stands in the passwo
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -37,8 +38,13 @@ if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.liveramp.adapter import AdapterClient
     from airflow_provider_tiktok.conversions.liveramp.envelopes import EnvelopeClient
 
+log = logging.getLogger(__name__)
+
 ADAPTER_URL = "https://capi.analytics.rlcdn.com"
 ENVELOPE_URL = "https://api.rlcdn.com"
+
+HEADERS_FIELD, OLD_HEADERS_FIELD = "secret_headers", "extra_headers"
+"""Where extra headers stand in a connection. The old name is read, but shown in clear by Airflow's API."""
 
 ALLOWED_HEADERS = frozenset({"authorization", "origin", "referer", "user-agent"})
 """Headers that a connection may add to events, in lower case; and any whose name begins with ``x-``."""
@@ -235,27 +241,43 @@ class LiveRampHook(BaseHook):
 
 
 def _read_headers(connection: Connection) -> dict[str, str]:
-    given = connection.extra_dejson.get("extra_headers") or {}
+    name = _name_of_headers(connection)
+    given = connection.extra_dejson.get(name) or {}
     if isinstance(given, str):
         try:
             given = json.loads(given) if given.strip() else {}
         except ValueError:
             given = None
     if not isinstance(given, dict):
-        raise wrong_field(connection, "extra_headers", "must be a JSON object of header names and texts")
-    for name, value in given.items():
-        _check_header(connection, name, value)
+        raise wrong_field(connection, name, "must be a JSON object of header names and texts")
+    for header, value in given.items():
+        fault = _fault_of_header(header, value)
+        if fault:
+            raise wrong_field(connection, name, fault)
     return dict(given)
 
 
-def _check_header(connection: Connection, name: str, value: Any) -> None:
+def _name_of_headers(connection: Connection) -> str:
+    """The field that holds the headers: the old name is read where it is the only one."""
+    given = [name for name in (HEADERS_FIELD, OLD_HEADERS_FIELD) if connection.extra_dejson.get(name)]
+    if len(given) == 2:
+        raise wrong_field(connection, OLD_HEADERS_FIELD, f"must go: {HEADERS_FIELD!r} is there as well")
+    if given == [OLD_HEADERS_FIELD]:
+        log.warning(
+            "Connection %r: rename the field %r to %r, which Airflow masks wherever it shows connections.",
+            connection.conn_id,
+            OLD_HEADERS_FIELD,
+            HEADERS_FIELD,
+        )
+    return given[0] if given else HEADERS_FIELD
+
+
+def _fault_of_header(name: str, value: Any) -> str:
     known = name.lower()
     is_allowed = known in ALLOWED_HEADERS or (known.startswith("x-") and known not in _FORBIDDEN_HEADERS)
     if not is_allowed or not _HEADER_NAME.fullmatch(name):
-        allowed = ", ".join(sorted(ALLOWED_HEADERS))
-        raise wrong_field(connection, "extra_headers", f"may hold {allowed}, and names that begin with x-")
-    if not isinstance(value, str) or not value.isprintable():
-        raise wrong_field(connection, "extra_headers", "must hold texts of one line")
+        return f"may hold {', '.join(sorted(ALLOWED_HEADERS))}, and names that begin with x-"
+    return "" if isinstance(value, str) and value.isprintable() else "must hold texts of one line"
 
 
 def _read_atype(connection: Connection) -> int | None:

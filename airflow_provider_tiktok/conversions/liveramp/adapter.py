@@ -21,6 +21,7 @@ import random as random_module
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -53,6 +54,9 @@ MOST_EVENTS: Final = 100
 """How many events one request may hold. LiveRamp gives no number, and warns of 1,000."""
 
 _OPENING, _CLOSING = b'{"events":[', b"]}"
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
+_PHONE_NUMBER: Final = re.compile(r"[0-9.-]{7,16}")
 
 _MAY_BE_ONE_EVENT: Final = frozenset({400, 422})
 _REFUSALS_WITHOUT_SUCCESS: Final = 20
@@ -131,21 +135,30 @@ class AdapterClient:
         return ask(
             request,
             transport=self._transport,
-            classify=self._classify,
+            classify=partial(self._classify, request),
             policy=self._policy,
             wait=self._wait,
             random=self._random,
         )
 
-    def _classify(self, reply: HttpReply) -> Answer:
+    def _classify(self, request: HttpRequest, reply: HttpReply) -> Answer:
         answer = judge_status(reply.status, reply.headers)
         verdict = self._refusals.judge(answer.verdict, status=reply.status)
         return structs.replace(
             answer,
             verdict=verdict,
             hint=_HINTS.get(reply.status, ""),
-            request_id=reply.header("X-Request-Id"),
+            request_id=_request_id(reply, request),
         )
+
+
+def _request_id(reply: HttpReply, request: HttpRequest) -> str | None:
+    """The id, if it looks like one: it goes into logs and receipts, where no echo of the request may go."""
+    text = reply.header("X-Request-Id") or ""
+    if not _REQUEST_ID.fullmatch(text) or _PHONE_NUMBER.fullmatch(text):
+        return None
+    is_echo = text in request.url or text.encode() in (request.body or b"")
+    return None if is_echo else text
 
 
 class _Refusals:

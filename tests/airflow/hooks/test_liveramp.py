@@ -50,22 +50,45 @@ def test_settings_have_liveramp_s_own_addresses(define_connection: Define) -> No
 )
 def test_extra_headers_are_an_object_or_its_text(define_connection: Define, given: Any, headers: Any) -> None:
     """The form gives text, other ways of defining connections an object; neither is shown."""
-    settings = hook(define_connection, extra={"extra_headers": given}).settings
+    settings = hook(define_connection, extra={"secret_headers": given}).settings
     assert settings.extra_headers == headers
     assert "Bearer" not in repr(settings)
+
+
+def test_headers_under_their_old_name_are_read_with_a_warning(
+    define_connection: Define, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow shows a field of that name to whoever may read connections."""
+    settings = hook(define_connection, extra={"extra_headers": {"Authorization": "Bearer x"}}).settings
+    assert settings.extra_headers == {"Authorization": "Bearer x"}
+    assert "rename the field 'extra_headers' to 'secret_headers'" in caplog.text
+    assert "Bearer" not in caplog.text
+
+
+def test_airflow_masks_the_headers_by_their_field_s_name() -> None:
+    """Airflow's own rule is asked, since it decides what its API and its pages show."""
+    try:
+        from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+    except ImportError:
+        masker = pytest.importorskip("airflow.utils.log.secrets_masker")
+        should_hide_value_for_key = masker.should_hide_value_for_key
+    assert should_hide_value_for_key("secret_headers")
+    assert "secret_headers" in LIVERAMP_CONNECTION["conn-fields"]
 
 
 @pytest.mark.parametrize(
     ("extra", "field"),
     [
+        ({"secret_headers": "no json"}, "secret_headers"),
         ({"extra_headers": "no json"}, "extra_headers"),
-        ({"extra_headers": [1]}, "extra_headers"),
-        ({"extra_headers": {"Cookie": "x"}}, "extra_headers"),
-        ({"extra_headers": {"X-Forwarded-For": "203.0.113.7"}}, "extra_headers"),
-        ({"extra_headers": {"Access-Token": "planted-token"}}, "extra_headers"),
-        ({"extra_headers": {"X-A": 1}}, "extra_headers"),
-        ({"extra_headers": {"X-A": "a\r\nB: c"}}, "extra_headers"),
-        ({"extra_headers": {"X-A:": "a"}}, "extra_headers"),
+        ({"extra_headers": {"X-A": "a"}, "secret_headers": {"X-A": "a"}}, "extra_headers"),
+        ({"secret_headers": [1]}, "secret_headers"),
+        ({"secret_headers": {"Cookie": "x"}}, "secret_headers"),
+        ({"secret_headers": {"X-Forwarded-For": "203.0.113.7"}}, "secret_headers"),
+        ({"secret_headers": {"Access-Token": "planted-token"}}, "secret_headers"),
+        ({"secret_headers": {"X-A": 1}}, "secret_headers"),
+        ({"secret_headers": {"X-A": "a\r\nB: c"}}, "secret_headers"),
+        ({"secret_headers": {"X-A:": "a"}}, "secret_headers"),
         ({"atype": "9"}, "atype"),
         ({"envelope_host": "http://api.example.com"}, "envelope_host"),
         ({"envelope_host": "https://u:p@api.example.com"}, "envelope_host"),
@@ -147,4 +170,4 @@ def test_old_form_has_the_declared_fields() -> None:
     pytest.importorskip("flask_appbuilder", reason="only Airflow with Flask-AppBuilder draws these")
     widgets = LiveRampHook.get_connection_form_widgets()
     assert widgets.keys() == LIVERAMP_CONNECTION["conn-fields"].keys()
-    assert widgets["extra_headers"].field_class.__name__ == "PasswordField"
+    assert widgets["secret_headers"].field_class.__name__ == "PasswordField"

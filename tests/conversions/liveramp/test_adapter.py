@@ -174,6 +174,38 @@ def test_a_request_id_is_kept_where_there_is_one() -> None:
     assert client(Script(reply(200, **{"x-request-id": "r-1"}))).send([b"{}"]).request_id == "r-1"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            " ",
+            "<html>",
+            "two words",
+            "person@example.com",
+            "+12025550123",
+            "12025550123",
+            "202-555-0123",
+        ),
+        *(
+            "203.0.113.7 or so",
+            "d" * 64,
+            ENVELOPE,
+            CONFIGURATION,
+            "o-1",
+            "r" * 41,
+            "r-1\r\nX: y",
+            "r-1; o=1",
+            "caf\u00e9",
+        ),
+    ],
+)
+def test_what_looks_like_no_request_id_is_shown_nowhere(text: str) -> None:
+    """Nor what was sent: it goes into logs and receipts."""
+    body = b'{"event_id":"o-1"}'
+    assert client(Script(reply(200, **{"x-request-id": text}))).send([body]).request_id is None
+
+
 @pytest.mark.parametrize("outcome", [reply(404), reply(401), reply(500), reply(429), AnswerLost("timeout")])
 def test_the_configuration_id_is_shown_nowhere(outcome: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The path holds it, so no path is shown: not in errors, not in logs, not in any repr."""
