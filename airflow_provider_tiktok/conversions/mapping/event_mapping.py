@@ -70,12 +70,14 @@ class EventMapping:
     :param defaults: event path → constant, for events whose rows have no value there; never in place of a
         value that was refused.
     :param group_by: columns whose values, as text, tell which consecutive rows are one event. **The source
-        must be ordered by them**: the same key later on is another event. The items of all rows become
-        ``properties.contents``; lists are collected; of other fields the first row with a value wins,
-        except that one row without consent, or with limited data use, speaks for all. Unless it is
-        mapped, ``properties.value`` becomes the sum of price times quantity, an absent quantity counting
-        as 1. A row without a key is an event of its own, with a violation. An unreadable row may belong to
-        the rows before it as well as to those after it, so neither event can be sent.
+        must be ordered by them**: an event whose key was that of an earlier one, of the latest 100,000, is
+        refused. The items of all rows become ``properties.contents``; lists are collected. Rows that
+        disagree in ``event``, ``event_id``, ``properties.order_id``, ``.currency``, ``.value`` or
+        ``lead.lead_id`` refuse the event; of other fields the first row with a value wins, except that one
+        row without consent, or with limited data use, speaks for all. Unless it is mapped,
+        ``properties.value`` becomes the sum of price times quantity, an absent quantity counting as 1. A
+        row without a key is an event of its own, with a violation. An unreadable row may belong to the
+        rows before it as well as to those after it, so neither event can be sent.
     :param event_id_from: columns from whose values ``event_id`` is made (see ``event_id_of``), for events
         that bring none; of a group its first readable row is asked.
     :param timezone: where times that carry no zone were read off the clock: a name such as

@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from airflow_provider_tiktok.conversions.events import Content, Row, UnreadableRow
+from airflow_provider_tiktok.conversions.events import Content, ConversionEvent, Row, UnreadableRow
 from airflow_provider_tiktok.conversions.mapping import EventMapping, event_id_of
+from airflow_provider_tiktok.conversions.mapping.columns import KeyColumns
+from airflow_provider_tiktok.conversions.mapping.drafts import Draft
+from airflow_provider_tiktok.conversions.mapping.grouping import Grouping
 from tests.conversions.mapping.plain import event_of, events_of, everything, faults, plain
 
 LINES = {
@@ -43,12 +48,15 @@ def test_lines_of_an_order_are_one_purchase() -> None:
     """Items in their order, addresses once, the first of other values, and the exact sum."""
     rows = [
         line(1, "tea", "2.50", 2, kind="Purchase", at=1_700_000_000, email="jane@example.com"),
-        line(1, "pot", "19.99", None, kind="Other", email="jane@example.com", second_email="j@example.com"),
+        line(
+            1, "pot", "19.99", None, at=1_700_000_009, email="jane@example.com", second_email="j@example.com"
+        ),
         line("1", "tea", "0.10", 3, url="https://example.com/?ttclid=E.C.P.x"),
         line(2, "cup", 5, 1, kind="Purchase"),
     ]
     first, second = events_of(ORDERS, *rows)
     assert (first.row, first.rows, second.row, second.rows) == (1, 3, 4, 1)
+    assert faults(first) == faults(second) == []
     assert plain(first) == {
         "event": "Purchase",
         "event_time": 1_700_000_000,
@@ -142,11 +150,112 @@ def test_records_are_grouped_like_rows() -> None:
     assert (first.properties["value"], second.properties["value"]) == (9, 4)
 
 
-def test_the_same_key_later_on_is_another_event() -> None:
-    """Only neighbours are joined: the source must be ordered by the key."""
-    events = events_of(ORDERS, line(1), line(2), line(1))
-    assert [(event.row, event.rows) for event in events] == [(1, 1), (2, 1), (3, 1)]
-    assert events[0].event_id == events[2].event_id
+def test_a_key_that_comes_back_is_refused() -> None:
+    """Its event was given away without these rows: the source must be ordered by the key."""
+    events = events_of(ORDERS, line(1), line(2), line(1), line(1), line(2), line(3))
+    assert [(event.row, event.rows, faults(event)) for event in events] == [
+        (1, 1, []),
+        (2, 1, []),
+        (3, 2, [("", "group_key_again")]),
+        (5, 1, [("", "group_key_again")]),
+        (6, 1, []),
+    ]
+    assert [event.violations[0].remedy for event in events[2:4]] == [
+        "Row 3: Order the source by 'order': the event with this key ended with row 1.",
+        "Row 5: Order the source by 'order': the event with this key ended with row 2.",
+    ]
+
+
+def test_a_key_of_several_columns_that_comes_back_is_refused() -> None:
+    """All columns are to be ordered by, and each of them may come back beside others."""
+    rules = EventMapping(LINES, group_by=["shop", "order"])
+    rows = [line(1, shop="x"), line(1, shop="y"), line(2, shop="x"), line(1.0, shop=" x ")]
+    events = events_of(rules, *rows)
+    assert [faults(event) for event in events] == [[], [], [], [("", "group_key_again")]]
+    assert "Order the source by 'shop', 'order': " in events[3].violations[0].remedy
+
+
+def test_neither_a_missing_key_nor_an_unreadable_row_comes_back() -> None:
+    """Rows without a key are events of their own, however many; an unreadable one has no key to know."""
+    rules = EventMapping(LINES, group_by="order")
+    rows = [line(None), line(1), UNREADABLE, line(2), UNREADABLE, line(None), line(None), UNREADABLE, line(3)]
+    assert "group_key_again" not in {rule for event in events_of(rules, *rows) for _, rule in faults(event)}
+
+
+def test_the_keys_that_are_remembered_are_bounded() -> None:
+    """The latest are known again, and eight bytes stand for each."""
+    keys = KeyColumns("order", argument="group_by", path="", rule="missing_group_key")
+    grouping = Grouping(keys, identify=lambda _: None, max_rows=10, keys_remembered=2)
+
+    def drafts() -> Iterator[Draft]:
+        for number, order in enumerate("abcdad", 1):
+            draft = Draft(number)
+            draft.record = {"order": order}
+            yield draft
+
+    found = [[one.rule for one in draft.violations] for draft in grouping.join(drafts())]
+    assert found == [[], [], [], [], [], ["group_key_again"]]
+
+
+# ---------------------------------------------------------------------- what an event has one of
+
+_ONE_OF_EACH = {
+    **LINES,
+    "event_id": "id",
+    "lead.lead_id": "lead",
+    "properties.order_id": "number",
+    "properties.currency": "cur",
+    "properties.value": "total",
+    "properties.description": "note",
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "path", "values"),
+    [
+        ("cur", "properties.currency", ("EUR", "USD")),
+        ("total", "properties.value", (50, "50.01")),
+        ("total", "properties.value", (0, 50)),
+        ("number", "properties.order_id", ("A-1", "A-2")),
+        ("kind", "event", ("Purchase", "Refund")),
+        ("id", "event_id", (1, 2)),
+        ("lead", "lead.lead_id", (7, 8)),
+    ],
+)
+def test_rows_that_disagree_refuse_the_event(column: str, path: str, values: tuple[Any, Any]) -> None:
+    """An amount of two currencies is none; the rows are named, and the fault is told once."""
+    rules = EventMapping(_ONE_OF_EACH, group_by="order")
+    first, second = values
+    rows = [line(1), line(1, **{column: first}), line(1, **{column: second}), line(1, **{column: second})]
+    event = event_of(rules, *rows)
+    assert faults(event) == [(path, "rows_disagree")]
+    assert event.violations[0].remedy.startswith("Rows 2 and 3 are one event and disagree here. ")
+    assert faults(event_of(rules, *(line(1, **{column: first}) for _ in range(3)))) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("cur", ("EUR", " EUR ", None)),
+        ("cur", ("EUR", "eur")),
+        ("total", (50, "50.00", Decimal(50), 50.0)),
+        ("number", (7, "7", 7.0)),
+        ("at", (1_700_000_000, 1_700_000_001)),
+        ("url", ("https://example.com/1", "https://example.com/2")),
+        ("note", ("blue", "red")),
+    ],
+)
+def test_rows_agree_in_what_they_mean(column: str, values: tuple[Any, ...]) -> None:
+    """Another way of writing is no other value; of times, pages and texts the first counts."""
+    rules = EventMapping(_ONE_OF_EACH, group_by="order")
+    assert faults(event_of(rules, *(line(1, **{column: one}) for one in values))) == []
+
+
+def test_records_that_disagree_refuse_the_event_too() -> None:
+    """Without a map as well: two lines of 45 EUR and 5 USD are not 50 of anything."""
+    rules = EventMapping(group_by="basket")
+    rows = [{"basket": 1, "price": 45, "currency": "EUR"}, {"basket": 1, "price": 5, "currency": "USD"}]
+    assert faults(event_of(rules, *rows)) == [("properties.currency", "rows_disagree")]
 
 
 def test_a_key_may_be_several_columns_of_any_type() -> None:
@@ -299,7 +408,35 @@ def test_a_run_that_goes_on_after_an_event_makes_the_same_events(rows: list[Row]
     events = list(ORDERS.events(rows))
     settled = sum(event.rows for event in events[:n_events])
     rest = ORDERS.events(rows[settled:], first_row=settled + 1)
-    assert everything(rest) == everything(events[n_events:])
+    assert _but_for_known_keys(rest) == _but_for_known_keys(events[n_events:])
+
+
+def _but_for_known_keys(events: Iterable[ConversionEvent]) -> list[Any]:
+    """Everything but that a key came before, which only a reading from the first row can tell."""
+    return everything(
+        replace(event, violations=tuple(one for one in event.violations if one.rule != "group_key_again"))
+        for event in events
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 9)), max_size=30))
+def test_every_amount_is_sent_once_or_refused(lines: list[tuple[str, int]]) -> None:
+    """Of an order the first rows side by side are sent with their exact sum; all rows later on are refused."""
+    rows = [line(order, price=price) for order, price in lines]
+    sums: dict[str, int] = {}
+    events = events_of(ORDERS, *rows)
+    for event in events:
+        order = lines[event.row - 1][0]
+        is_known = order in sums
+        assert [rule for _, rule in faults(event)] == ["group_key_again"] * is_known
+        sums.setdefault(order, int(event.properties["value"]))
+    assert sum(event.properties["value"] for event in events) == sum(price for _, price in lines)
+    assert sum(event.rows for event in events) == len(rows)
+    firsts: dict[str, int] = {}
+    for order, run in groupby(lines, key=itemgetter(0)):
+        firsts.setdefault(order, sum(price for _, price in run))
+    assert sums == firsts
 
 
 def test_an_event_is_given_as_soon_as_its_last_row_is_known() -> None:
