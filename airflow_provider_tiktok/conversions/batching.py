@@ -35,12 +35,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     :param max_bytes: bytes of the whole body.
     :param overhead_bytes: bytes of the body without its events.
     :param max_open_groups: how many groups are collected at once; beyond, the oldest is sent early.
+    :param max_age: how many further events a group may wait for its next one; beyond, it is sent as it is.
+        ``None`` for no bound. What waits holds the checkpoint for all that came after it.
     """
 
     max_events: int = 1000
     max_bytes: int = 1_000_000
     overhead_bytes: int = 0
     max_open_groups: int = 1000
+    max_age: int | None = None
 
     def fits(self, encoded: Encoded) -> bool:
         """Whether the event fits into a request at all."""
@@ -65,9 +68,10 @@ class Batch(Struct, frozen=True, kw_only=True):
 class _Open:
     """A batch that still takes events."""
 
-    __slots__ = ("events", "n_bytes")
+    __slots__ = ("began", "events", "n_bytes")
 
-    def __init__(self, overhead_bytes: int) -> None:
+    def __init__(self, overhead_bytes: int, *, began: int) -> None:
+        self.began = began
         self.events: list[Encoded] = []
         self.n_bytes = overhead_bytes
 
@@ -82,6 +86,17 @@ class Batcher:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: dict[Hashable, _Open] = {}
+        self._n_passed = 0
+
+    def pass_by(self) -> Iterator[Batch]:
+        """The batches that have waited too long, now that one more event was looked at, packed or not."""
+        self._n_passed += 1
+        max_age = self._limits.max_age
+        while max_age is not None and self._open:
+            group, oldest = next(iter(self._open.items()))
+            if self._n_passed - oldest.began <= max_age:
+                return
+            yield self._close(group)
 
     def add(self, encoded: Encoded) -> Iterator[Batch]:
         """The batches that this event completes."""
@@ -92,7 +107,7 @@ class Batcher:
         if batch is None:
             if len(self._open) >= self._limits.max_open_groups:
                 yield self._close(next(iter(self._open)))
-            batch = self._open[encoded.group] = _Open(self._limits.overhead_bytes)
+            batch = self._open[encoded.group] = _Open(self._limits.overhead_bytes, began=self._n_passed)
         batch.events.append(encoded)
         batch.n_bytes += len(encoded.body) + 1
         if len(batch.events) >= self._limits.max_events:

@@ -17,13 +17,14 @@ LIMITS = st.builds(
     max_bytes=st.integers(60, 200),
     overhead_bytes=st.integers(0, 20),
     max_open_groups=st.integers(1, 3),
+    max_age=st.none() | st.integers(0, 9),
 )
 
 
 def pack(events: list[Encoded], limits: Limits) -> list[Batch]:
     """All batches of these events."""
     batcher = Batcher(limits)
-    batches = [batch for event in events for batch in batcher.add(event)]
+    batches = [batch for event in events for batch in (*batcher.add(event), *batcher.pass_by())]
     return batches + list(batcher.flush())
 
 
@@ -53,6 +54,20 @@ def test_events_of_a_group_keep_their_order(shapes: list[tuple[int, int]], limit
     for batch in pack(events, limits):
         left.setdefault(batch.group, []).extend(event.item for event in batch.events)
     assert all(places == sorted(places) for places in left.values())
+
+
+@given(EVENTS, LIMITS)
+def test_no_group_waits_longer_than_its_age(shapes: list[tuple[int, int]], limits: Limits) -> None:
+    """However its events are spread, and also while other events are looked at and not packed."""
+    batcher = Batcher(limits)
+    waiting: list[int] = []
+    for place, (group, size) in enumerate(shapes):
+        event = Encoded(body=b"x" * size, group=group, item=place)
+        left = [*(batcher.add(event) if size % 3 else ()), *batcher.pass_by()]
+        waiting += [place] if size % 3 else []
+        waiting = [one for one in waiting if one not in {e.item for batch in left for e in batch.events}]
+        if limits.max_age is not None:
+            assert all(place - one <= limits.max_age for one in waiting)
 
 
 def test_one_group_fills_its_batches() -> None:

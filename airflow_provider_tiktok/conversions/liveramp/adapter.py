@@ -53,6 +53,12 @@ BASE_URL: Final = "https://capi.analytics.rlcdn.com"
 MOST_EVENTS: Final = 100
 """How many events one request may hold. LiveRamp gives no number, and warns of 1,000."""
 
+MOST_EVENTS_APART: Final = 100
+"""How many events may come between the first of a request and its sending.
+
+A session that stays open holds the checkpoint: all that was sent after its first event is sent again by a
+retry. So sessions whose events lie further apart take several requests."""
+
 _OPENING, _CLOSING = b'{"events":[', b"]}"
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
@@ -215,7 +221,10 @@ class LiveRampDestination:
         self._check = check
         self._platforms = tuple(platforms)
         self._limits = Limits(
-            max_events=max_events, max_bytes=max_bytes, overhead_bytes=len(_OPENING) + len(_CLOSING)
+            max_events=max_events,
+            max_bytes=max_bytes,
+            overhead_bytes=len(_OPENING) + len(_CLOSING),
+            max_age=MOST_EVENTS_APART,
         )
 
     @property

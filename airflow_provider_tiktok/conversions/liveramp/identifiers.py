@@ -18,15 +18,26 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
+
 EMAIL, PHONE, CUSTOM_ID = 4, 11, 15
 """Identifier types of the envelope API: hashed e-mail, hashed phone, custom id."""
 
 Identifier = tuple[int, str]
 """Identifier type and value, as the envelope API takes them."""
 
+_LONGEST_ADDRESS: Final = 254
+_LONGEST_NUMBER: Final = 40
 _GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
 _DIGEST: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _CUSTOM_ID_SHAPE: Final = re.compile(r"[^\s:@+]+:[^\s:@+]+")
+_ADDRESS: Final = re.compile(
+    r"[a-z0-9!#$%&'*/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*/=?^_`{|}~-]+)*(?:\+[^@\s]{0,64})?@"
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+)
+"""An address in LiveRamp's lower case, a tag behind a plus included. Quoted and non-Latin ones are left out:
+what cannot be read for certain is not hashed."""
+_NORTH_AMERICAN: Final = re.compile(r"(?!([0-9])\1{9})[2-9][0-9]{2}[2-9][0-9]{6}")
 _SEPARATORS: Final = re.compile(r"[\s().\-/]+")
 
 
@@ -36,22 +47,25 @@ def email_identifiers(address: str, *, is_folded: bool = True) -> tuple[Identifi
     :param is_folded: whether a tag (``+shop``) is dropped from the part before the ``@``, and the dots of
         Gmail's addresses.
     """
-    local, at, domain = address.strip().lower().partition("@")
+    address = address.strip().lower()
+    if len(address) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(address):
+        return ()
+    local, _, domain = address.partition("@")
     if is_folded:
         local = local.partition("+")[0]
         local = local.replace(".", "") if domain in _GMAIL else local
-    if not (local and at and domain) or "@" in domain or re.search(r"\s", local + domain):
-        return ()
     text = f"{local}@{domain}".encode()
     return tuple((EMAIL, digest(text)) for digest in (_sha256, _sha1, _md5))
 
 
 def phone_identifiers(number: str) -> tuple[Identifier, ...]:
     """The SHA-1 of a number's ten digits; none for numbers outside of the North American plan."""
-    digits = _SEPARATORS.sub("", number.strip()).removeprefix("+")
+    digits = _SEPARATORS.sub("", number.strip()[:_LONGEST_NUMBER])
+    if digits.startswith("+1"):
+        digits = digits.removeprefix("+")
     if len(digits) == 11:
         digits = digits.removeprefix("1")
-    if len(digits) != 10 or not digits.isascii() or not digits.isdecimal():
+    if not _NORTH_AMERICAN.fullmatch(digits):
         return ()
     return ((PHONE, _sha1(digits.encode())),)
 
@@ -62,7 +76,8 @@ def custom_identifiers(custom_id: str) -> tuple[Identifier, ...]:
     It travels unhashed, and only publishers that LiveRamp has set up for it may use it.
     """
     text = custom_id.strip()
-    return ((CUSTOM_ID, text),) if _CUSTOM_ID_SHAPE.fullmatch(text) else ()
+    is_somebody = _CUSTOM_ID_SHAPE.fullmatch(text) and not any(map(is_null_marker, text.split(":")))
+    return ((CUSTOM_ID, text),) if is_somebody else ()
 
 
 _MAKERS: Final[Mapping[str, Callable[[str], tuple[Identifier, ...]]]] = MappingProxyType(

@@ -9,10 +9,8 @@ import re
 from typing import Final
 
 _WORDS: Final = (
-    "null none nil nan nat na nv void undefined unknown unset missing empty blank absent default "
-    "unavailable notset notavailable notapplicable notprovided notfound novalue nodata noenvelope "
-    "dbnull inf infinity true false yes no test redacted removed deleted masked hidden anonymous optout "
-    "optedout tbd todo"
+    "null none nil nan nat na nv void undef undefined unknown unset missing empty blank unavailable notset "
+    "notavailable notapplicable notprovided notspecified notfound novalue nodata dbnull"
 )
 _MARKERS: Final = frozenset(_WORDS.split())
 

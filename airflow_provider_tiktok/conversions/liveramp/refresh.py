@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -23,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import Struct, structs
@@ -51,9 +52,12 @@ from airflow_provider_tiktok.conversions.liveramp.envelopes import (
     EnvelopeStatus,
 )
 from airflow_provider_tiktok.conversions.liveramp.identifiers import Identifier, identifiers_of
+from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
 from airflow_provider_tiktok.conversions.liveramp.records import RowSource
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
 from airflow_provider_tiktok.conversions.values import to_event_time, to_text
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +88,18 @@ _SUCCESSES: Final = CHANGING | {
 
 _ANEW: Final = frozenset({EnvelopeStatus.NO_ENVELOPE, EnvelopeStatus.EXPIRED, EnvelopeStatus.NOT_AN_ENVELOPE})
 
-_PRIVATE: Final = tuple(
-    ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+_LONGEST_CHAIN: Final = 1000
+_NOBODYS: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3"),
+        *("::/96", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+    )
 )
+"""Networks that no person's address is in: within a network, of this machine, of groups, of nobody."""
+
+_WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|([0-9.]{7,15}):[0-9]{1,5}")
 
 
 class EnvelopeRow(Struct, frozen=True, kw_only=True):
@@ -444,21 +457,42 @@ def read_row(row: Row, rules: RefreshRules) -> EnvelopeRow:
         raise EventError(row.rule, remedy=row.remedy)
     values = {name: row.get(rules.columns.get(name, name)) for name in FIELDS}
     key, refreshed_at = values.pop("key"), values.pop("refreshed_at")
-    if to_text(key) is None:
+    # A marker would be one key for many people's envelopes.
+    name = to_text(key)
+    if is_null_marker(name) and name != "0":  # a number like others
         raise EventError("missing", path="key")
     return EnvelopeRow(
         key=key,
-        refreshed_at=to_event_time(refreshed_at, zone=ZoneInfo(rules.timezone)),
+        refreshed_at=_time_of(refreshed_at, rules),
         **{name: to_text(value) for name, value in values.items()},
     )
 
 
+def _time_of(raw: Any, rules: RefreshRules) -> int | None:
+    if isinstance(raw, str) and is_null_marker(raw):
+        return None
+    return to_event_time(raw, zone=ZoneInfo(rules.timezone), takes_milliseconds=True)
+
+
 def _what_is_readable(row: Row, rules: RefreshRules) -> EnvelopeRow:
-    """Key and envelope of a row that is faulty elsewhere, so that nothing of it is lost."""
+    """Key, envelope and time of a row that is faulty elsewhere, so that nothing of it is lost."""
     if not isinstance(row, Mapping):
         return EnvelopeRow(key=None)
-    key, envelope = (row.get(rules.columns.get(name, name)) for name in ("key", "envelope"))
-    return EnvelopeRow(key=key, envelope=envelope if isinstance(envelope, str) else None)
+    key, envelope, refreshed_at = (
+        row.get(rules.columns.get(name, name)) for name in ("key", "envelope", "refreshed_at")
+    )
+    return EnvelopeRow(
+        key=key,
+        envelope=_unless_faulty(to_text, envelope),
+        refreshed_at=_unless_faulty(lambda raw: _time_of(raw, rules), refreshed_at),
+    )
+
+
+def _unless_faulty(convert: Callable[[Any], T], raw: Any) -> T | None:
+    try:
+        return convert(raw)
+    except EventError:
+        return None
 
 
 def plan_row(row: EnvelopeRow, rules: RefreshRules) -> Question | EnvelopeStatus:
@@ -502,16 +536,28 @@ def _judge_envelope(row: EnvelopeRow, rules: RefreshRules) -> tuple[str, Envelop
 
 
 def _public_address(text: str | None) -> str | None:
-    """The address if it may be a person's: not this machine's, and not from inside a network."""
-    try:
-        address = ipaddress.ip_address(text or "")
-    except ValueError:
-        return None
-    is_inside = any(address.version == one.version and address in one for one in _PRIVATE)
-    is_nobodys = (
-        address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
-    )
-    return None if is_inside or is_nobodys else str(address)
+    """The address if it may be a person's: not this machine's, and not from inside a network.
+
+    Of a chain, which proxies write, the first that is public. Whatever else stands before it - ``unknown``, a
+    name - was the person, and the next is somebody else's.
+    """
+    for part in (text or "")[:_LONGEST_CHAIN].split(","):
+        try:
+            address = ipaddress.ip_address(_without_port(part.strip()))
+        except ValueError:
+            return None
+        if isinstance(address, ipaddress.IPv6Address):
+            if address.scope_id is not None:
+                return None
+            address = address.ipv4_mapped or address
+        if not any(address.version == one.version and address in one for one in _NOBODYS):
+            return str(address)
+    return None
+
+
+def _without_port(text: str) -> str:
+    match = _WITH_PORT.fullmatch(text)
+    return text if match is None else match[1] or match[2]
 
 
 def _read_consent(row: EnvelopeRow, rules: RefreshRules) -> Consent | EnvelopeStatus:

@@ -36,7 +36,7 @@ _BASE64_OBJECT: Final = re.compile(r"e[w-z0-9+/_-]")
 _ALPHABET: Final = re.compile(r"[A-Za-z0-9_+/-]{1,10000}={0,2}")
 # What people put here by mistake, in the letters of an envelope: a word, a number, a UUID, a digest.
 _SOMETHING_ELSE: Final = re.compile(
-    r"[A-Z]?[a-z]{2,}|[A-Z]+|[^A-Za-z]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"[A-Z]?[a-z]{2,}|[a-z_-]{2,}|[A-Z_-]{2,}|[^A-Za-z]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     r"|[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}"
 )
 

@@ -45,7 +45,30 @@ def test_folding_can_be_turned_off() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "person", "@example.com", "person@", "a@b@example.com", "a b@example.com", "+x@example.com"],
+    [
+        "",
+        "person",
+        "@example.com",
+        "person@",
+        "a@b@example.com",
+        "a b@example.com",
+        "+x@example.com",
+        "null",
+        "person@example",
+        "null@null",
+        "jane@example..com",
+        "jane..doe@example.com",
+        ".jane@example.com",
+        "jane@example.com;",
+        "<jane@example.com>",
+        '"jane"@example.com',
+        "mailto:jane@example.com",
+        "jäne@example.com",
+        "jane@example.com,joe@example.com",
+        "jane@example.com.",
+        "jane@-example.com",
+        "a" * 250 + "@example.com",
+    ],
 )
 def test_what_is_no_address_gives_nothing(address: str) -> None:
     """Never a digest of something else."""
@@ -59,7 +82,23 @@ def test_a_number_gives_the_sha1_of_its_ten_digits(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["", "+442079460123", "5550123", "+12025550123x9", "٢٠٢٥٥٥٠١٢٣", "22025550123"]
+    "number",
+    [
+        "",
+        "+442079460123",
+        "5550123",
+        "+12025550123x9",
+        "٢٠٢٥٥٥٠١٢٣",
+        "22025550123",
+        "+3312345678",
+        "+2025550123",
+        "9999999999",
+        "0000000000",
+        "1234567890",
+        "2025550123 2025550124",
+        "null",
+        "2021550123",
+    ],
 )
 def test_other_numbers_give_nothing(number: str) -> None:
     """LiveRamp takes numbers of ten digits alone."""
@@ -67,7 +106,18 @@ def test_other_numbers_give_nothing(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("custom_id", "count"), [("123:abc-9", 1), ("abc", 0), ("1:a@b.c", 0), ("+1:2", 0), ("", 0)]
+    ("custom_id", "count"),
+    [
+        ("123:abc-9", 1),
+        ("abc", 0),
+        ("1:a@b.c", 0),
+        ("+1:2", 0),
+        ("", 0),
+        ("null:null", 0),
+        ("1:null", 0),
+        ("-:-", 0),
+        ("123:0", 0),
+    ],
 )
 def test_a_custom_id_is_sent_as_it_is_or_not_at_all(custom_id: str, count: int) -> None:
     """It travels unhashed, so nothing that may be an address or a number passes."""

@@ -130,7 +130,22 @@ NO_CONSENT = {"ct": None, "cv": None}
         ({"ip": "fe80::1"}, "missing_ip"),
         ({"ip": "fd00::1"}, "missing_ip"),
         ({"ip": "0.0.0.0"}, "missing_ip"),
-        ({"ip": "203.0.113.7, 10.0.0.1"}, "missing_ip"),
+        ({"ip": "203.0.113.7, 10.0.0.1"}, "ask"),
+        ({"ip": "10.0.0.1, 203.0.113.7"}, "ask"),
+        ({"ip": "203.0.113.7:51234"}, "ask"),
+        ({"ip": "[2001:db8:1::7]:443"}, "ask"),
+        ({"ip": "::ffff:203.0.113.7"}, "ask"),
+        ({"ip": "::ffff:10.1.2.3"}, "missing_ip"),
+        ({"ip": "unknown, 203.0.113.7"}, "missing_ip"),
+        ({"ip": "null"}, "missing_ip"),
+        ({"ip": "100.64.1.2"}, "missing_ip"),
+        ({"ip": "169.254.1.2"}, "missing_ip"),
+        ({"ip": "255.255.255.255"}, "missing_ip"),
+        ({"ip": "::1"}, "missing_ip"),
+        ({"ip": "fe80::1%eth0"}, "missing_ip"),
+        ({"ip": "2001:db8::1%eth0"}, "missing_ip"),
+        ({"ip": "10.0.0.1, 10.0.0.2"}, "missing_ip"),
+        ({"ip": "203.0.113"}, "missing_ip"),
         ({"ip": "2001:db8:1::7"}, "ask"),
         (NO_CONSENT, "missing_consent"),
         ({"cv": None}, "incomplete_consent"),
@@ -256,11 +271,29 @@ def test_a_code_known_to_be_outside_passes_without_a_string(country: Any) -> Non
         datetime.fromtimestamp(NOW - DAY // 2, UTC),
         datetime.fromtimestamp(NOW - DAY // 2, UTC).isoformat(),
         datetime.fromtimestamp(NOW - DAY // 2, UTC).replace(tzinfo=None),
+        (NOW - DAY // 2) * 1000,
+        str((NOW - DAY // 2) * 1000 + 250),
+        float(NOW - DAY // 2),
+        f"{datetime.fromtimestamp(NOW - DAY // 2, UTC):%Y-%m-%d %H:%M:%S} UTC",
+        f"{datetime.fromtimestamp(NOW - DAY // 2, UTC):%Y-%m-%d %H:%M:%S}.000 +0000",
     ],
 )
 def test_a_time_may_come_in_any_form(refreshed_at: Any) -> None:
     """Seconds, text, timestamps; without a zone it is the one the rules name."""
     assert status_of({"refreshed_at": refreshed_at}) == "still_fresh"
+
+
+@pytest.mark.parametrize(
+    "nothing", [None, "", float("nan"), "NaT", "nan", "null", "\\N", "None", "0", "(not set)"]
+)
+def test_without_a_time_an_envelope_is_old_enough(nothing: Any) -> None:
+    """A gap in a data frame does not cost the row."""
+    assert status_of({"refreshed_at": nothing}) == "ask"
+
+
+def test_zero_is_a_key_like_others() -> None:
+    """Rows are counted from it."""
+    assert [read_row({"key": key}, RefreshRules()).key for key in (0, "0", 1)] == [0, "0", 1]
 
 
 @pytest.mark.parametrize(
@@ -472,8 +505,10 @@ def test_a_fault_of_ours_loses_no_answer() -> None:
         UnreadableRow("not_json", "Give JSON."),
         {"key": None, "envelope": "Ag", "ip": "203.0.113.7"},
         row("k", refreshed_at="yesterday"),
-        row("k", refreshed_at=NOW * 1000),
+        row("k", refreshed_at="20251123120000"),
+        row("k", refreshed_at=NOW * 1_000_000),
         row("k", envelope=object()),
+        *(row(key) for key in ("null", "\\N", "nan", "", "-", float("nan"), "(not set)", "None")),
     ],
 )
 def test_a_row_that_cannot_be_read_is_counted_and_not_asked_about(bad: Any) -> None:
