@@ -314,7 +314,9 @@ class TikTokHook(BaseHook):
         from airflow_provider_tiktok.conversions.http import RateLimit, RateLimited, RequestsTransport
 
         transport = RequestsTransport(
-            connect_timeout_s=self.settings.connect_timeout_s, read_timeout_s=self.settings.read_timeout_s
+            connect_timeout_s=self.settings.connect_timeout_s,
+            read_timeout_s=self.settings.read_timeout_s,
+            stop=stop,
         )
         self._transports.append(transport)
         if max_requests_per_second is None:

@@ -9,16 +9,21 @@ No body, header or query is ever logged or put into an error's text.
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.client import HTTPException
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.http.deadline import Deadline, keep, make_patient
 from airflow_provider_tiktok.conversions.http.messages import (
     AnswerLost,
     HttpReply,
@@ -26,11 +31,15 @@ from airflow_provider_tiktok.conversions.http.messages import (
     NotSent,
     TransportError,
 )
+from airflow_provider_tiktok.conversions.http.unfolding import unfold
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
 _log = logging.getLogger(__name__)
+
+_MAX_HEAD_BYTES = 1_000_000
+"""Of the head of an answer, and of what stands between its chunks."""
 
 
 class RequestsTransport:
@@ -41,10 +50,16 @@ class RequestsTransport:
     never followed (they would carry a token to another host), nothing is retried here, cookies and
     ``.netrc`` are not used.
 
-    :param connect_timeout_s: seconds for a connection, TLS included.
-    :param read_timeout_s: longest silence of the server while it answers.
-    :param max_reply_bytes: a longer reply counts as lost.
+    Whatever the environment says, requests to this machine go through no proxy: it would be handed their
+    tokens in clear.
+
+    :param connect_timeout_s: seconds for finding the host and connecting to it; as many again for TLS.
+    :param read_timeout_s: longest silence of the server while it is sent to and while it answers.
+    :param total_timeout_s: seconds for the whole exchange; one that is not over then counts as lost.
+        ``None``: what connecting and two silences may take.
+    :param max_reply_bytes: a longer reply counts as lost; of a compressed one, what comes out counts.
     :param trust_env: whether proxies and certificate bundles named in the environment are used.
+    :param stop: once set, an exchange under way has a few seconds left.
     """
 
     def __init__(
@@ -52,13 +67,17 @@ class RequestsTransport:
         *,
         connect_timeout_s: float = 10.0,
         read_timeout_s: float = 30.0,
+        total_timeout_s: float | None = None,
         max_reply_bytes: int = 10_000_000,
         trust_env: bool = True,
+        stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
+        self._total_s = connect_timeout_s + 2 * read_timeout_s if total_timeout_s is None else total_timeout_s
         self._max_reply_bytes = max_reply_bytes
         self._trust_env = trust_env
+        self._stop = stop
         self._clock = clock
         self._idle: deque[Session] = deque()
 
@@ -89,11 +108,25 @@ class RequestsTransport:
         """
         from urllib3.exceptions import HTTPError
 
+        deadline = self._start()
         try:
-            with self._borrowed_session() as session, _unseen_by_urllib3_logs():
+            with self._borrowed_session() as session, _unseen_by_urllib3_logs(), _keeping(deadline):
                 return self._ask(session, request)
         except (AnswerLost, OSError, ValueError, HTTPException, HTTPError) as error:
-            return read_fault(error)
+            fault = read_fault(error)
+        is_late = isinstance(fault, AnswerLost) and deadline.reason is not None
+        return AnswerLost(deadline.reason) if is_late else fault
+
+    def _start(self) -> Deadline:
+        connect_s, read_s = self._timeouts_s
+        return Deadline(
+            self._total_s,
+            connect_s=connect_s,
+            silence_s=read_s,
+            max_bytes=self._max_reply_bytes + _MAX_HEAD_BYTES,
+            stop=self._stop,
+            clock=self._clock,
+        )
 
     def _ask(self, session: Session, request: HttpRequest) -> HttpReply:
         with session.request(
@@ -125,19 +158,68 @@ def _open_session(*, trust_env: bool) -> Session:
     from http.cookiejar import DefaultCookiePolicy
 
     from requests import Session
-    from requests.adapters import HTTPAdapter
 
     session = Session()
     session.trust_env = trust_env
     session.verify = True
     session.auth = _leave_as_it_is  # any authentication of ours keeps .netrc out
     session.headers["User-Agent"] = "airflow-provider-tiktok"
+    session.headers["Accept-Encoding"] = "gzip, deflate"  # what can be unfolded here, and nothing else
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=1, max_retries=0))
+        session.mount(scheme, _adapter_class()(pool_connections=4, pool_maxsize=1, max_retries=0))
     for name in ("urllib3.connectionpool", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_URLLIB3_FILTER)
     return session
+
+
+@cache
+def _adapter_class() -> Any:
+    """Made when it is first needed: importing requests takes longer than parsing a DAG file should."""
+    from requests.adapters import HTTPAdapter
+
+    class PatientAdapter(HTTPAdapter):
+        """Connections that keep deadlines; none to this machine goes through a proxy."""
+
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            make_patient(self.poolmanager)
+
+        def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+            manager = super().proxy_manager_for(proxy, **kwargs)
+            make_patient(manager)
+            return manager
+
+        def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+            if is_this_machine(urlsplit(request.url or "").hostname or ""):
+                kwargs["proxies"] = {}
+            return super().send(request, *args, **kwargs)
+
+    return PatientAdapter
+
+
+_OWN_NAMES = frozenset({"localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"})
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host of an address is this machine by its very name or number, in whatever spelling."""
+    name = host.lower().rstrip(".").strip("[]").partition("%")[0]
+    if name in _OWN_NAMES or name.endswith(".localhost"):
+        return True
+    number = _as_number(name)
+    mapped = getattr(number, "ipv4_mapped", None) or number
+    return mapped is not None and (mapped.is_loopback or mapped.is_unspecified)
+
+
+def _as_number(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        pass
+    try:  # 127.1 and 0x7f000001, too, are addresses to the system
+        return IPv4Address(socket.inet_aton(name))
+    except (OSError, UnicodeEncodeError, ValueError):
+        return None
 
 
 def _leave_as_it_is(request: PreparedRequest) -> PreparedRequest:
@@ -145,12 +227,8 @@ def _leave_as_it_is(request: PreparedRequest) -> PreparedRequest:
 
 
 def _read_body(response: Response, *, max_bytes: int) -> bytes:
-    body = bytearray()
-    for part in response.iter_content(65_536):
-        body += part
-        if len(body) > max_bytes:
-            raise AnswerLost("reply too long")
-    return bytes(body)
+    folded = response.raw.stream(65_536, decode_content=False)
+    return unfold(folded, encoding=response.headers.get("Content-Encoding", ""), max_bytes=max_bytes)
 
 
 _sending = threading.local()
@@ -173,6 +251,15 @@ def _unseen_by_urllib3_logs() -> Iterator[None]:
         yield
     finally:
         _sending.now = False
+
+
+@contextmanager
+def _keeping(deadline: Deadline) -> Iterator[None]:
+    keep(deadline)
+    try:
+        yield
+    finally:
+        keep(None)
 
 
 # Names OpenSSL gives to faults that only occur before anything was sent.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
 import ssl
@@ -25,7 +26,7 @@ from airflow_provider_tiktok.conversions.http import (
     TransportError,
     judge_status,
 )
-from airflow_provider_tiktok.conversions.http.connection import read_fault
+from airflow_provider_tiktok.conversions.http.connection import is_this_machine, read_fault
 
 SECRET = "planted-secret-0123456789abcdef"
 
@@ -329,3 +330,106 @@ def test_connections_are_reused(transport: RequestsTransport) -> None:
 def test_read_fault(error: Exception, kind: type[TransportError]) -> None:
     """Only what surely happened before sending counts as not sent; what is not known counts as lost."""
     assert type(read_fault(error)) is kind
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """What reaches the proxy that every variable of the environment names."""
+    with served(http("200 OK", "X-Proxy: yes")) as (url, received):
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        yield received
+        if not received:  # the server waits for one connection
+            socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0]))).close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_this_machine_is_reached_through_no_proxy(proxy: list[bytes], host: str) -> None:
+    """Whatever the environment names, events and tokens for this machine do not leave it."""
+    transport = RequestsTransport(connect_timeout_s=2, read_timeout_s=2)
+    with served(http("200 OK")) as (url, received):
+        reply = transport(post(url.replace("127.0.0.1", host), headers={"Access-Token": SECRET}))
+    transport.close()
+    assert reply.header("X-Proxy") is None
+    assert received[0].startswith(b"POST /events/ HTTP/1.1")
+    assert proxy == []
+
+
+def test_other_machines_are_reached_through_the_proxy(proxy: list[bytes]) -> None:
+    """A company's proxy goes on working for the hosts it is there for."""
+    transport = RequestsTransport(connect_timeout_s=2, read_timeout_s=2)
+    assert transport(post("http://shop.example.com/events/")).header("X-Proxy") == "yes"
+    transport.close()
+    assert proxy[0].startswith(b"POST http://shop.example.com/events/ HTTP/1.1")
+
+
+def test_exceptions_from_the_proxy_are_kept(proxy: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that ``no_proxy`` names is asked for directly, which the tests' guard forbids."""
+    monkeypatch.setenv("no_proxy", "example.com")
+    transport = RequestsTransport(connect_timeout_s=2, read_timeout_s=2)
+    with pytest.raises(RuntimeError, match=r"getaddrinfo: 'shop\.example\.com'"):
+        transport(post("http://shop.example.com/events/"))
+    transport.close()
+    assert proxy == []
+
+
+def test_one_session_serves_both(proxy: list[bytes]) -> None:
+    """A session that went to this machine still finds the proxy for others."""
+    transport = RequestsTransport(connect_timeout_s=2, read_timeout_s=2)
+    with served(http("200 OK")) as (url, _):
+        assert transport(post(url)).header("X-Proxy") is None
+    assert transport(post("http://shop.example.com/")).header("X-Proxy") == "yes"
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("localhost", True),
+        ("localhost.", True),
+        ("api.localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.0.9", True),
+        ("0x7f000001", True),
+        ("0177.0.0.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("::ffff:127.0.0.1", True),
+        ("::", True),
+        ("ip6-localhost", True),
+        ("localhost.example.com", False),
+        ("notlocalhost", False),
+        ("128.0.0.1", False),
+        ("192.0.2.1", False),
+        ("10.0.0.1", False),
+        ("::ffff:192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("127.example.com", False),
+        ("127.0.0.1.example.com", False),
+        ("bücher.example", False),
+        ("", False),
+    ],
+)
+def test_is_this_machine(host: str, is_own: bool) -> None:
+    """Names and numbers of this machine are known in every spelling, and no other host is taken for it."""
+    assert is_this_machine(host) is is_own
+
+
+def test_a_compressed_answer_is_read(transport: RequestsTransport) -> None:
+    """Compression is asked for only where it can be bounded, and undone."""
+    body = gzip.compress(b'{"code":0}')
+    with served(http("200 OK", "Content-Encoding: gzip", body=body)) as (url, received):
+        assert transport(post(url)).body == b'{"code":0}'
+    assert b"Accept-Encoding: gzip, deflate\r\n" in received[0]
+
+
+def test_a_bomb_is_lost() -> None:
+    """An answer that was compressed twice is given up as soon as it is too long."""
+    body = gzip.compress(gzip.compress(b"\0" * 100_000_000))
+    transport = RequestsTransport(max_reply_bytes=1_000_000)
+    answer = http("200 OK", "Content-Encoding: gzip, gzip", body=body)
+    with served(answer) as (url, _), pytest.raises(AnswerLost, match="too long"):
+        transport(post(url))
+    transport.close()
