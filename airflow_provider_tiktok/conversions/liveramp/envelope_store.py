@@ -9,10 +9,13 @@ error may hold the row it failed on, so its class alone is told.
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import re
+import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -21,7 +24,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError, TransientError
 from airflow_provider_tiktok.conversions.liveramp.envelopes import EnvelopeStatus
@@ -35,6 +38,11 @@ COLUMNS: Final = ("key", "envelope", "refreshed_at", "status")
 _PASSING: Final = frozenset({"OperationalError", "InterfaceError", "InternalError", "OSError"})
 """Errors of PEP 249, and of files, that may pass by themselves. Every driver has classes of these names."""
 
+_HAD_NONE: Final = frozenset(
+    {EnvelopeStatus.NO_ENVELOPE, EnvelopeStatus.MISSING_IDENTIFIER, EnvelopeStatus.UNREADABLE_ROW}
+)
+"""Statuses of rows that have no envelope because they never had one."""
+
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
 
@@ -42,7 +50,8 @@ class EnvelopeTable:
     """A table with one row for each key, written in one transaction a page.
 
     A row that is there is updated, its other columns left as they are; one that is not is inserted. Envelope
-    and time are written where they changed, else the status alone.
+    and time are written where they changed, else the status alone. A row that somebody else changed, or
+    removed, since it was looked at stays as it is: that may have been an opt-out.
 
     :param connection: DB-API; it must not commit by itself. Its owner closes it.
     :param placeholder: how the driver marks a parameter: ``?``, ``%s``.
@@ -71,6 +80,7 @@ class EnvelopeTable:
         self._mark = placeholder
         self._write_time = _TIME_FORMS[time_form]
         self._inserts = inserts
+        self._seen: dict[Any, tuple[Any, ...] | None] = {}
 
     def start(self, fingerprint: str | None) -> Mapping[str, int]:
         """Look whether the table and its columns are there.
@@ -88,56 +98,116 @@ class EnvelopeTable:
             ) from None
         return {}
 
-    def write(self, results: Sequence[EnvelopeResult]) -> None:
-        """Store a page in one transaction.
+    def look(self, keys: Mapping[Any, bool]) -> Collection[Any]:
+        """Keys whose envelope has gone since the row was read; what is there of the others is remembered.
+
+        Rows of a query may be hours old. Where the envelope was taken out of the table meanwhile, or the row
+        out of a table that gets no new ones, the person may have withdrawn consent.
+        """
+        try:
+            self._seen = {key: self._read(key) for key in keys}
+            self._connection.rollback()  # no lock is held while LiveRamp is asked
+        except Exception as error:
+            raise _not_written(f"table {self._table}", error, verb="read from") from None
+        return {key for key, has_envelope in keys.items() if self._has_gone(key, has_envelope=has_envelope)}
+
+    def _has_gone(self, key: Any, *, has_envelope: bool) -> bool:
+        seen = self._seen[key]
+        if seen is None:
+            return not self._inserts
+        envelope, _, status = seen
+        if envelope is not None:
+            return False
+        return status == EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT or (has_envelope and status not in _HAD_NONE)
+
+    def write(self, results: Sequence[EnvelopeResult]) -> Sequence[EnvelopeResult]:
+        """Store a page in one transaction; the results as they came out.
 
         Rows without a key, and those that were not asked about in time, stay as they are.
         """
         try:
-            for result in results:
-                if result.key is not None and result.status is not EnvelopeStatus.INTERRUPTED:
-                    self._store(result)
+            stored = [self._store(result) for result in results]
             self._connection.commit()
         except Exception as error:
             with suppress(Exception):  # the connection may be what failed
                 self._connection.rollback()
             raise _not_written(f"table {self._table}", error) from None
+        return stored
 
     def finish(self) -> None:
         """Nothing: every page is in the table."""
 
-    def _store(self, result: EnvelopeResult) -> None:
-        key, *_ = self._columns
-        values = dict(zip(self._columns, self._values_of(result), strict=True))
+    def _store(self, result: EnvelopeResult) -> EnvelopeResult:
+        if result.key is None or result.status is EnvelopeStatus.INTERRUPTED:
+            return result
+        current = self._read(result.key)
+        # Popped, as a key that comes twice was changed by the first.
+        if current != self._seen.pop(result.key, current):
+            return structs.replace(result, status=EnvelopeStatus.CHANGED_MEANWHILE)
+        if current is None:
+            self._insert(result)
+            return result
+        if result.status not in CHANGING and current[2] == result.status.value:
+            return result  # as it says already
+        return self._update(result, current)
+
+    def _update(self, result: EnvelopeResult, current: tuple[Any, ...]) -> EnvelopeResult:
         # Where nothing came of it, an envelope that was stored meanwhile is not to be overwritten.
+        values = dict(zip(self._columns, self._values_of(result), strict=True))
         changed = self._columns[1:] if result.status in CHANGING else self._columns[-1:]
         settings = ", ".join(f"{column} = {self._mark}" for column in changed)
-        where = f"WHERE {key} = {self._mark}"
-        updated, _ = self._run(
-            f"UPDATE {self._table} SET {settings} {where}",  # noqa: S608  # checked names
-            (*(values[column] for column in changed), result.key),
-        )
-        if updated > 0 or not self._inserts:
-            return
+        guards, former = self._guards(current)
+        updated = self._run(
+            f"UPDATE {self._table} SET {settings} WHERE {self._columns[0]} = {self._mark}{guards}",  # noqa: S608  # checked names
+            (*(values[column] for column in changed), result.key, *former),
+        )[0]
+        if updated > 0:
+            return result
         # Some drivers count changed rows, not found ones, and some do not count.
-        _, found = self._run(f"SELECT 1 FROM {self._table} {where}", (result.key,))  # noqa: S608
-        if not found:
-            marks = ", ".join([self._mark] * len(values))
-            names = ", ".join(values)
-            self._run(f"INSERT INTO {self._table} ({names}) VALUES ({marks})", (*values.values(),))  # noqa: S608
+        now = self._read(result.key)
+        is_written = now is not None and now[2] == result.status.value
+        return result if is_written else structs.replace(result, status=EnvelopeStatus.CHANGED_MEANWHILE)
+
+    def _guards(self, current: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        """Conditions under which the row is still as it was read, even in the moment of writing.
+
+        Envelopes are not compared here, as some databases cannot compare long texts.
+        """
+        _, envelope, _, status = self._columns
+        is_there = "IS NULL" if current[0] is None else "IS NOT NULL"
+        if current[2] is None:
+            return f" AND {envelope} {is_there} AND {status} IS NULL", ()
+        return f" AND {envelope} {is_there} AND {status} = {self._mark}", (current[2],)
+
+    def _insert(self, result: EnvelopeResult) -> None:
+        if self._inserts:
+            names, marks = ", ".join(self._columns), ", ".join([self._mark] * len(self._columns))
+            self._run(f"INSERT INTO {self._table} ({names}) VALUES ({marks})", self._values_of(result))  # noqa: S608
+
+    def _read(self, key: Any) -> tuple[Any, ...] | None:
+        """Envelope, time and status as they stand in the table, ``None`` where there is no such row."""
+        key_column, *columns = self._columns
+        sql = f"SELECT {', '.join(columns)} FROM {self._table} WHERE {key_column} = {self._mark}"  # noqa: S608
+        row = self._run(sql, (key,))[1]
+        return None if row is None else tuple(map(_in_full, row))
 
     def _values_of(self, result: EnvelopeResult) -> tuple[Any, ...]:
         return (result.key, result.envelope, self._write_time(result.refreshed_at), result.status.value)
 
-    def _run(self, sql: str, parameters: tuple[Any, ...]) -> tuple[int, bool]:
-        """How many rows were changed, and whether any came back."""
+    def _run(self, sql: str, parameters: tuple[Any, ...]) -> tuple[int, Sequence[Any] | None]:
+        """How many rows were changed, below 0 where the driver does not say, and the first that came back."""
         cursor = self._connection.cursor()
         try:
             cursor.execute(sql, parameters)
-            found = cursor.description is not None and cursor.fetchone() is not None
-            return int(cursor.rowcount or 0), found
+            row = cursor.fetchone() if cursor.description is not None else None
+            return int(cursor.rowcount if cursor.rowcount is not None else -1), row
         finally:
             cursor.close()
+
+
+def _in_full(value: Any) -> Any:
+    """A long text of some drivers is a place to read it from."""
+    return value.read() if hasattr(value, "read") else value
 
 
 class _Line(Struct, frozen=True, kw_only=True):
@@ -154,23 +224,36 @@ class EnvelopeFile:
 
     It is written beside its place and moved there once it is whole. An interrupted try leaves its part, from
     which the next one goes on if the rows are the same.
+
+    One run at a time: the part is locked while a run writes to it. Where a file system keeps no locks, and in
+    one process, a run that another one has taken the part from is told so at its next page.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._part = path
+        self._lock: _Lock | None = None
+        self._place_before: tuple[int, ...] | None = None
 
     def start(self, fingerprint: str | None) -> Mapping[str, int]:
-        """Statuses of the rows that the part of a former try holds."""
+        """Statuses of the rows that the part of a former try holds.
+
+        :raises TransientError: another run is at it.
+        """
         self._part = self._path.with_name(f"{self._path.name}.{(fingerprint or 'new')[:16]}.part")
+        self._displace()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _Lock(self._part)
             self._forget_other_parts()
             if fingerprint is None:
-                self._part.unlink(missing_ok=True)
-            statuses, length = self._read_part()
-            self._append(b"")
-            os.truncate(self._part, length)
+                os.truncate(self._lock.descriptor, 0)
+            self._place_before = _identity(self._path)
+            statuses, length = _read_whole_lines(self._part)
+            os.truncate(self._lock.descriptor, length)
+        except BlockingIOError:
+            self._release()
+            raise self._busy() from None
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be written ({type(error).__name__}).") from error
         return statuses
@@ -178,37 +261,122 @@ class EnvelopeFile:
     def write(self, results: Sequence[EnvelopeResult]) -> None:
         """Append a page. It ends before the first row that was not asked about in time."""
         asked = takewhile(lambda result: result.status is not EnvelopeStatus.INTERRUPTED, results)
+        descriptor = self._own_part()
         try:
-            self._append(b"".join(_line(result) for result in asked))
+            with open(descriptor, "ab", closefd=False) as part:
+                part.write(b"".join(_line(result) for result in asked))
+                part.flush()
+                os.fsync(descriptor)
         except OSError as error:
             raise _not_written(str(self._path), error) from None
 
     def finish(self) -> None:
-        """Put the file in its place."""
+        """Put the file in its place.
+
+        :raises TransientError: what was there has been replaced since the start; it may hold other rows.
+        """
+        self._own_part()
+        if _identity(self._path) != self._place_before:
+            self._part.unlink(missing_ok=True)  # another try begins with the rows there are then
+            self._release()
+            raise TransientError(
+                f"{self._path} was replaced by another program while envelopes were refreshed: it is left as "
+                "it is now. Try again, and let one task at a time write the file.",
+                attempts=0,
+            )
         os.replace(self._part, self._path)
+        self._release()
 
-    def _append(self, lines: bytes) -> None:
-        with open(self._part, "ab", opener=_open_private) as part:
-            part.write(lines)
-            part.flush()
-            os.fsync(part.fileno())
+    def _displace(self) -> None:
+        """Take the place of a former run of this process, which ended without saying so, or is about to."""
+        former = _WRITERS.get(self._path.absolute())
+        if former is not None:
+            former._release()
+        _WRITERS[self._path.absolute()] = self
 
-    def _read_part(self) -> tuple[Counter[str], int]:
-        """The statuses of whole lines, and their length in bytes; a torn last line is not among them."""
-        statuses: Counter[str] = Counter()
-        length = 0
-        if not self._part.exists():
-            return statuses, length
-        with open(self._part, "rb") as part:
-            for line in takewhile(_is_whole, part):
-                statuses[_DECODER.decode(line).status.value] += 1
-                length += len(line)
-        return statuses, length
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.give_up()
+            self._lock = None
+
+    def _own_part(self) -> int:
+        """Where to write the part, if it is still this run's."""
+        if self._lock is None:
+            raise self._busy()
+        if not self._lock.is_of(self._part):
+            raise TransientError(
+                f"Envelopes cannot be written to {self._path}: another run has removed what this one had "
+                "written.",
+                attempts=0,
+            )
+        return self._lock.descriptor
+
+    def _busy(self) -> TransientError:
+        return TransientError(
+            f"Another run writes {self._path}: let one task at a time refresh a file (max_active_runs=1).",
+            attempts=0,
+        )
 
     def _forget_other_parts(self) -> None:
-        for part in self._path.parent.glob(f"{self._path.name}.*.part"):
+        """Remove what runs of other rows have left; never while one of them is at it."""
+        for part in self._path.parent.glob(f"{glob.escape(self._path.name)}.*.part"):
             if part != self._part:
+                lock = _Lock(part)
                 part.unlink(missing_ok=True)
+                lock.give_up()
+
+
+_WRITERS: Final[weakref.WeakValueDictionary[Path, EnvelopeFile]] = weakref.WeakValueDictionary()
+"""The last run of this process to write each file. A lock would not tell it from others."""
+
+
+class _Lock:
+    """A file, made where it is not there, and locked until this is given up, or nobody holds it any more.
+
+    :raises BlockingIOError: another process has locked it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        while True:
+            self.descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            self.give_up = weakref.finalize(self, os.close, self.descriptor)
+            try:
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.give_up()
+                raise
+            except OSError:
+                pass  # a file system without locks
+            if self.is_of(path):
+                return
+            self.give_up()  # whoever held the lock has moved the file away meanwhile
+
+    def is_of(self, path: Path) -> bool:
+        """Whether the file at this place is the one that is locked."""
+        try:
+            return os.path.samestat(os.stat(path), os.fstat(self.descriptor))
+        except OSError:
+            return False
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells the file at this place from others, and from itself after a change; ``None`` for none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _read_whole_lines(path: Path) -> tuple[Counter[str], int]:
+    """The statuses of whole lines, and their length in bytes; a torn last line is not among them."""
+    statuses: Counter[str] = Counter()
+    length = 0
+    with open(path, "rb") as part:
+        for line in takewhile(_is_whole, part):
+            statuses[_DECODER.decode(line).status.value] += 1
+            length += len(line)
+    return statuses, length
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -253,13 +421,9 @@ def _checked_name(name: str, *, argument: str) -> str:
     return name
 
 
-def _not_written(place: str, error: Exception) -> ConversionsError:
+def _not_written(place: str, error: Exception, *, verb: str = "written to") -> ConversionsError:
     """Worth another try where the place failed; not where it refuses what is to be written."""
-    text = f"Envelopes cannot be written to {place} ({type(error).__name__})."
+    text = f"Envelopes cannot be {verb} {place} ({type(error).__name__})."
     if _PASSING & {kind.__name__ for kind in type(error).__mro__}:
         return TransientError(text, attempts=0)
     return ConfigurationError(f"{text} Check the types and constraints of its columns.")
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

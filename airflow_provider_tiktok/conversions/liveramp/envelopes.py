@@ -87,6 +87,8 @@ class EnvelopeStatus(StrEnum):
     """No usable answer after all tries; another run may have more luck."""
     UNREADABLE_ROW = "unreadable_row"
     """The row has no key, or its time cannot be read: LiveRamp was not asked."""
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    """Somebody else changed or removed the row since it was read: it stays as that left it."""
     INTERRUPTED = "interrupted"
     """The run stopped before there was an answer."""
 

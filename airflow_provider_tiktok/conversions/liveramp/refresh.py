@@ -19,12 +19,12 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import Struct, structs
@@ -156,11 +156,25 @@ class EnvelopeStore(Protocol):
         :raises ConfigurationError: the place cannot be written to.
         """
 
-    def write(self, results: Sequence[EnvelopeResult]) -> None:
-        """Store a page; when this returns, no crash loses it."""
+    def write(self, results: Sequence[EnvelopeResult]) -> Sequence[EnvelopeResult] | None:
+        """Store a page; when this returns, no crash loses it.
+
+        The results as they came out, ``None`` where all are stored as given.
+        """
 
     def finish(self) -> None:
         """Every row was settled."""
+
+
+@runtime_checkable
+class SharedStore(EnvelopeStore, Protocol):
+    """A store that others write to as well."""
+
+    def look(self, keys: Mapping[Any, bool]) -> Collection[Any]:
+        """Look at rows before LiveRamp is asked about them; those that are not to be asked about any more.
+
+        :param keys: key to whether the row came with an envelope.
+        """
 
 
 class RefreshRules(Struct, frozen=True, kw_only=True):
@@ -311,6 +325,9 @@ class Question(Struct, frozen=True, kw_only=True):
         return "Question(hidden)"
 
 
+_Planned = tuple[EnvelopeRow, Question | EnvelopeStatus]
+
+
 class _Run:
     """One run. All of it belongs to the reading thread; others only ask LiveRamp."""
 
@@ -331,9 +348,10 @@ class _Run:
     def settle_all(self, pages: Iterable[list[Row]], store: EnvelopeStore) -> None:
         with ThreadPoolExecutor(self._max_in_flight, thread_name_prefix="envelopes") as pool:
             for page in pages:
-                opened = [self._open(row, pool) for row in page]
-                results = [self._result(row, answer) for row, answer in opened]
-                store.write(results)
+                planned = _unless_gone([self._plan(row) for row in page], store)
+                opened = [(row, self._open(plan, pool)) for row, plan in planned]
+                answered = [self._result(row, answer) for row, answer in opened]
+                results = store.write(answered) or answered
                 self.statuses.update(result.status.value for result in results)
                 log.info("%d rows settled, %d asked about", self.statuses.total(), self.asked.total())
                 self._check_progress()
@@ -352,16 +370,19 @@ class _Run:
         failed = self.statuses[EnvelopeStatus.FAILED]
         return self._too_many_failed(failed) if failed > self._rules.max_failed else None
 
-    def _open(
-        self, row: Row, pool: ThreadPoolExecutor
-    ) -> tuple[EnvelopeRow, EnvelopeStatus | Future[EnvelopeReply]]:
-        """The row, and its answer on the way; or its status, where nothing is to be asked."""
+    def _plan(self, row: Row) -> _Planned:
+        """The row, and what to ask about it; or its status, where nothing is to be asked."""
         try:
             envelope_row = read_row(row, self._rules)
         except EventError:
             return _what_is_readable(row, self._rules), EnvelopeStatus.UNREADABLE_ROW
-        plan = plan_row(envelope_row, self._rules)
-        return envelope_row, pool.submit(self._ask, plan) if isinstance(plan, Question) else plan
+        return envelope_row, plan_row(envelope_row, self._rules)
+
+    def _open(
+        self, plan: Question | EnvelopeStatus, pool: ThreadPoolExecutor
+    ) -> EnvelopeStatus | Future[EnvelopeReply]:
+        """The answer on the way, or the status."""
+        return pool.submit(self._ask, plan) if isinstance(plan, Question) else plan
 
     def _ask(self, question: Question) -> EnvelopeReply:
         """LiveRamp's answer. What it raises for every row alike ends the run at once, from any thread."""
@@ -441,6 +462,18 @@ class _Run:
         )
 
 
+def _unless_gone(planned: list[_Planned], store: EnvelopeStore) -> list[_Planned]:
+    """The rows, without questions about those that the store has lost since they were read."""
+    if not isinstance(store, SharedStore):
+        return planned
+    questions = [(row, plan) for row, plan in planned if isinstance(plan, Question)]
+    gone = store.look({row.key: bool(plan.envelope) for row, plan in questions})
+    return [
+        (row, EnvelopeStatus.CHANGED_MEANWHILE if isinstance(plan, Question) and row.key in gone else plan)
+        for row, plan in planned
+    ]
+
+
 def _kept(row: EnvelopeRow, status: EnvelopeStatus) -> EnvelopeResult:
     return EnvelopeResult(key=row.key, status=status, envelope=row.envelope, refreshed_at=row.refreshed_at)
 
@@ -459,7 +492,7 @@ def read_row(row: Row, rules: RefreshRules) -> EnvelopeRow:
     key, refreshed_at = values.pop("key"), values.pop("refreshed_at")
     # A marker would be one key for many people's envelopes.
     name = to_text(key)
-    if is_null_marker(name) and name != "0":  # a number like others
+    if not isinstance(key, Hashable) or (is_null_marker(name) and name != "0"):  # a number like others
         raise EventError("missing", path="key")
     return EnvelopeRow(
         key=key,

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -184,6 +186,67 @@ def test_a_driver_that_does_not_count_loses_and_doubles_nothing(connection: sqli
     assert [row[:2] for row in rows(connection)] == [("k", ENVELOPE), ("new", OTHER_ENVELOPE)]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE envelopes SET envelope = NULL",
+        "UPDATE envelopes SET envelope = NULL, status = 'no_consent_or_opted_out'",
+        "UPDATE envelopes SET envelope = 'newer', refreshed_at = 2",
+        "UPDATE envelopes SET status = 'withdrawn'",
+        "DELETE FROM envelopes",
+    ],
+)
+@pytest.mark.parametrize("status", ["refreshed", "no_consent_or_opted_out", "failed"])
+def test_what_somebody_else_changed_since_is_left_alone(
+    connection: sqlite3.Connection, change: str, status: str
+) -> None:
+    """An opt-out, a newer envelope, a deletion: between the look and the answer."""
+    store = table(connection)
+    assert store.look({"k": True, "new": True}) == set()
+    connection.execute(change)
+    connection.commit()
+    changed = rows(connection)
+    written = store.write([result("k", status), result("new")])
+    assert [one.status.value for one in written] == ["changed_meanwhile", "refreshed"]
+    assert [row for row in rows(connection) if row[0] == "k"] == changed
+    assert [row[0] for row in rows(connection) if row[0] == "new"] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("change", "has_envelope", "is_gone"),
+    [
+        ("UPDATE envelopes SET envelope = NULL", True, True),
+        ("UPDATE envelopes SET envelope = NULL, status = 'refreshed'", True, True),
+        ("UPDATE envelopes SET envelope = NULL, status = 'no_consent_or_opted_out'", True, True),
+        ("UPDATE envelopes SET envelope = NULL, status = 'no_consent_or_opted_out'", False, True),
+        ("UPDATE envelopes SET envelope = NULL, status = 'no_envelope'", True, False),
+        ("UPDATE envelopes SET envelope = NULL", False, False),
+        ("UPDATE envelopes SET envelope = 'newer'", True, False),
+        ("DELETE FROM envelopes", True, False),
+    ],
+)
+def test_who_lost_the_envelope_since_is_not_asked_about(
+    connection: sqlite3.Connection, change: str, has_envelope: bool, is_gone: bool
+) -> None:
+    """The rows of a query are as old as the query; a withdrawal since then is seen in the table."""
+    connection.execute(change)
+    assert table(connection).look({"k": has_envelope}) == ({"k"} if is_gone else set())
+
+
+def test_who_was_deleted_since_is_not_asked_about(connection: sqlite3.Connection) -> None:
+    """Where nobody is inserted, a row that is missing was deleted."""
+    assert table(connection, inserts=False).look({"gone": True, "k": True}) == {"gone"}
+
+
+def test_a_key_that_comes_twice_is_written_twice(connection: sqlite3.Connection) -> None:
+    """The first is no stranger's change."""
+    store = table(connection)
+    store.look({"k": True})
+    written = store.write([result("k"), result("k", envelope=OTHER_ENVELOPE)])
+    assert [one.status.value for one in written] == ["refreshed", "refreshed"]
+    assert rows(connection)[0][1] == OTHER_ENVELOPE
+
+
 def lines(path: Path) -> list[dict[str, Any]]:
     """The file's lines."""
     return [json.loads(line) for line in path.read_text().splitlines()]
@@ -288,3 +351,75 @@ def test_a_disk_that_fails_later_may_be_tried_again(tmp_path: Path) -> None:
     (tmp_path / "store").rmdir()
     with pytest.raises(TransientError, match="cannot be written"):
         store.write([result("a")])
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from airflow_provider_tiktok.conversions.liveramp.envelope_store import EnvelopeFile
+store = EnvelopeFile(Path(sys.argv[1]))
+store.start(sys.argv[2] or None)
+print("started", flush=True)
+sys.stdin.read()
+store.finish()
+"""
+
+
+@pytest.mark.parametrize("other", ["f" * 64, "0" * 64, ""])
+def test_a_second_run_of_one_file_is_refused(tmp_path: Path, other: str) -> None:
+    """Of the same rows or of others: it would take the first one's rows away, and both would be green."""
+    path = tmp_path / "envelopes.jsonl"
+    arguments = [sys.executable, "-c", HOLDING, str(path), "f" * 64]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "started\n"
+        with pytest.raises(TransientError, match="Another run writes"):
+            EnvelopeFile(path).start(other or None)
+        first.communicate()
+    assert first.returncode == 0
+    assert lines(path) == []
+    assert EnvelopeFile(path).start(other or None) == {}
+
+
+def test_a_run_whose_part_another_one_took_says_so(tmp_path: Path) -> None:
+    """In one process a lock tells nobody apart: the run that came later has the file."""
+    first, second = (EnvelopeFile(tmp_path / "envelopes.jsonl") for _ in range(2))
+    first.start("f" * 64)
+    first.write([result("a")])
+    assert second.start("f" * 64) == {"refreshed": 1}
+    for step in (first.finish, lambda: first.write([result("b")])):
+        with pytest.raises(TransientError):
+            step()
+    second.write([result("b")])
+    second.finish()
+    assert [line["key"] for line in lines(tmp_path / "envelopes.jsonl")] == ["a", "b"]
+
+
+def test_a_part_that_was_removed_is_not_written_on(tmp_path: Path) -> None:
+    """On disks without locks, too."""
+    store = EnvelopeFile(tmp_path / "envelopes.jsonl")
+    store.start("f" * 64)
+    store.write([result("a")])
+    [part] = tmp_path.iterdir()
+    part.unlink()
+    part.write_bytes(b"")
+    for step in (store.finish, lambda: store.write([result("b")])):
+        with pytest.raises(TransientError, match="another run"):
+            step()
+
+
+@pytest.mark.parametrize("before", [None, "old\n"])
+def test_a_file_that_somebody_replaced_meanwhile_is_not_overwritten(
+    tmp_path: Path, before: str | None
+) -> None:
+    """It may hold rows that this run has not read."""
+    path = tmp_path / "envelopes.jsonl"
+    if before is not None:
+        path.write_text(before)
+    store = EnvelopeFile(path)
+    store.start("f" * 64)
+    store.write([result("a")])
+    path.write_text("rows of today\n")
+    with pytest.raises(TransientError, match="was replaced by another program"):
+        store.finish()
+    assert path.read_text() == "rows of today\n"
