@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
 from airflow_provider_tiktok.ring.envelopes import open_rows, open_table
-from airflow_provider_tiktok.ring.failures import as_airflow_failure, failing_as_airflow
+from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.ring.sources import open_files
@@ -198,7 +198,7 @@ class LiveRampRefreshEnvelopesOperator(BaseOperator):
         self.log.info("Envelopes: %s", counts)
         context["ti"].xcom_push(key=RECEIPT_KEY, value=counts)
         if run.stopped_by is not None:
-            raise as_airflow_failure(run.stopped_by) from run.stopped_by
+            raise_as_airflow(run.stopped_by)
         return counts
 
     def on_kill(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
-from airflow_provider_tiktok.ring.failures import as_airflow_failure, failing_as_airflow
+from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
@@ -78,6 +78,8 @@ class DeliverEventsOperator(BaseOperator):
         connection: Airflow stores rendered arguments.
     :param result_webhook_conn_id: connection with the webhook's address, and as its password the secret that
         the message is signed with (templated).
+    :param result_webhook_hosts: names of the hosts that ``result_webhook_url`` may lead to where a connection
+        is given as well, besides the connection's server.
     """
 
     template_fields: Sequence[str] = ("dead_letter_path", "result_webhook_url", "result_webhook_conn_id")
@@ -117,6 +119,7 @@ class DeliverEventsOperator(BaseOperator):
         dead_letter_path: str | os.PathLike[str] | None = None,
         result_webhook_url: str | None = None,
         result_webhook_conn_id: str | None = None,
+        result_webhook_hosts: Collection[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -143,6 +146,7 @@ class DeliverEventsOperator(BaseOperator):
         self.dead_letter_path = dead_letter_path
         self.result_webhook_url = result_webhook_url
         self.result_webhook_conn_id = result_webhook_conn_id
+        self.result_webhook_hosts = result_webhook_hosts
         self._stop: threading.Event | None = None
 
     @abstractmethod
@@ -164,7 +168,7 @@ class DeliverEventsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """The receipt, once every event of the source has its result."""
         url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
-        with telling_webhook(context, url=url, conn_id=conn_id) as message:
+        with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():
                 delivery = self._deliver(context)
             message["receipt"] = delivery.receipt.as_dict()
@@ -205,7 +209,7 @@ class DeliverEventsOperator(BaseOperator):
         log.info("%s", as_table(delivery.receipt))
         context["ti"].xcom_push(key=RECEIPT_KEY, value=delivery.receipt.as_dict())
         if delivery.stopped_by is not None:
-            raise as_airflow_failure(delivery.stopped_by) from delivery.stopped_by
+            raise_as_airflow(delivery.stopped_by)
 
     def _check_arguments(self) -> None:
         for name, least in self._AT_LEAST.items():

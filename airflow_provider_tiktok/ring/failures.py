@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -59,6 +59,17 @@ def as_airflow_failure(error: BaseException) -> BaseException:
     return failure(_text(error), kind=type(error).__name__, facts=dict(vars(error)))
 
 
+def raise_as_airflow(error: BaseException) -> NoReturn:
+    """The error is raised as Airflow's; one that stays as it is gets no cause.
+
+    An exception that is its own cause makes whoever follows causes go round for ever.
+    """
+    failure = as_airflow_failure(error)
+    if failure is error:
+        raise error
+    raise failure from error
+
+
 def can_retry_help(error: ConversionsError) -> bool:
     """Whether the same task may succeed when nothing but the time has changed.
 
@@ -82,4 +93,4 @@ def failing_as_airflow() -> Iterator[None]:
     try:
         yield
     except ConversionsError as error:
-        raise as_airflow_failure(error) from error
+        raise_as_airflow(error)

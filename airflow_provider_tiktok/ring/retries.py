@@ -8,11 +8,23 @@ Retry policies exist from Airflow 3.3. On an older Airflow the class is not ther
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import ConversionsError
 from airflow_provider_tiktok.ring.failures import TemporaryFailure, can_retry_help
+
+LONGEST_WAIT_S = 86_400.0
+"""However long the server asked to wait: a day, after which every limit of TikTok's is another."""
+
+
+def _wait_s(asked: Any) -> float | None:
+    """The wait that was asked for, at most a day; ``None`` for what is no wait."""
+    if isinstance(asked, bool) or not isinstance(asked, int | float) or math.isnan(asked) or asked < 0:
+        return None
+    return float(min(asked, LONGEST_WAIT_S))
+
 
 try:
     from airflow.sdk import RetryDecision, RetryPolicy
@@ -30,9 +42,9 @@ else:
     class TikTokRetryPolicy(RetryPolicy):
         """Fails at once where another try cannot help, and waits as long as the server asked elsewhere.
 
-        It serves the operators of this package and tasks of your own that use its hooks. What is not this
-        package's error falls to the task's ``retries`` and ``retry_delay``. No policy can try more often
-        than ``retries`` says.
+        At most a day, whatever the server asked. It serves the operators of this package and tasks of your
+        own that use its hooks. What is not this package's error falls to the task's ``retries`` and
+        ``retry_delay``. No policy can try more often than ``retries`` says.
         """
 
         def evaluate(
@@ -43,7 +55,7 @@ else:
                 return RetryDecision.fail(f"{type(exception).__name__}: another try cannot help")
             if not isinstance(exception, ConversionsError | TemporaryFailure):
                 return RetryDecision.default()
-            wait_s = getattr(exception, "retry_after_s", None)
+            wait_s = _wait_s(getattr(exception, "retry_after_s", None))
             if wait_s is None:
                 return RetryDecision.default()
             return RetryDecision.retry(timedelta(seconds=wait_s), f"the server asked to wait {wait_s:.0f} s")

@@ -6,14 +6,20 @@
 Where it goes is an argument or a connection. Of a connection count the address (``host`` as a whole address,
 or ``host``, ``port``, ``schema`` and the extra field ``path``), and ``password``, which is the secret of the
 signature.
+
+Who may start a run may write the address of its input, and a rendered argument may come from there. So beside
+a connection an address must lead to the connection's server or to a host that the DAG's author names; the
+secret signs what goes to these, and nothing that goes to an address of a run's input.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -24,16 +30,23 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
+LONGEST_S = 20.0
+"""After so long no further attempt is begun; one takes at most the two timeouts."""
 
 
 @contextmanager
 def telling_webhook(
-    context: Mapping[str, Any], *, url: str | None, conn_id: str | None
+    context: Mapping[str, Any],
+    *,
+    url: str | None,
+    conn_id: str | None,
+    hosts: Collection[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """A message to add to, posted when the block ends, however it ends; nothing without an address.
 
     :param url: in place of the connection's address.
     :param conn_id: connection of the webhook.
+    :param hosts: as for ``post_quietly``.
     """
     message = {**_run_of(context), "state": "success", "receipt": None, "failure": None}
     try:
@@ -42,15 +55,28 @@ def telling_webhook(
         message |= {"state": _state_after(error, context), "failure": failure_of(error)}
         raise
     finally:
-        post_quietly(message, url=url, conn_id=conn_id)
+        post_quietly(message, url=url, conn_id=conn_id, hosts=hosts)
 
 
-def post_quietly(message: Mapping[str, Any], *, url: str | None, conn_id: str | None) -> None:
-    """The message is posted, or the log has a warning."""
+def post_quietly(
+    message: Mapping[str, Any],
+    *,
+    url: str | None,
+    conn_id: str | None,
+    hosts: Collection[str] | None = None,
+    is_from_input: bool = False,
+) -> None:
+    """The message is posted, or the log has a warning.
+
+    :param hosts: names of the hosts that ``url`` may lead to; ``None``: the connection's server alone, and
+        without a connection any.
+    :param is_from_input: whether ``url`` comes from the input of a run: it gets no signature.
+    """
     if not url and not conn_id:
         return
     try:
-        _post(message, url=url, conn_id=conn_id)
+        address, secret = _choose_address(url, conn_id=conn_id, hosts=hosts)
+        _post(message, url=address, secret=None if url and is_from_input else secret)
         log.info("The result was posted to the webhook.")
     except ConversionsError as error:
         log.warning("The result webhook failed, which changes nothing else: %s", error)
@@ -79,16 +105,66 @@ def _state_after(error: BaseException, context: Mapping[str, Any]) -> str:
     return "up_for_retry" if may_retry and retries_left > 0 else "failed"
 
 
-def _post(message: Mapping[str, Any], *, url: str | None, conn_id: str | None) -> None:
+def _post(message: Mapping[str, Any], *, url: str, secret: str | None) -> None:
     from airflow_provider_tiktok.conversions.http import RequestsTransport
     from airflow_provider_tiktok.conversions.webhook import post_result
 
-    address, secret = _read_connection(conn_id) if conn_id else ("", None)
-    transport = RequestsTransport(connect_timeout_s=CONNECT_TIMEOUT_S, read_timeout_s=READ_TIMEOUT_S)
+    ends = time.monotonic() + LONGEST_S
+    transport = RequestsTransport(
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        read_timeout_s=READ_TIMEOUT_S,
+        total_timeout_s=CONNECT_TIMEOUT_S + READ_TIMEOUT_S,
+    )
     try:
-        post_result(message, url=url or address, secret=secret, transport=transport)
+        post_result(message, url=url, secret=secret, transport=transport, wait=lambda s: _is_late(s, ends))
     finally:
         transport.close()
+
+
+def _is_late(seconds: float, ends: float) -> bool:
+    """Whether there is no time for a wait; it is over otherwise."""
+    from airflow_provider_tiktok.conversions.http import wait_unstopped
+
+    return time.monotonic() + seconds > ends or wait_unstopped(seconds)
+
+
+def _choose_address(
+    url: str | None, *, conn_id: str | None, hosts: Collection[str] | None
+) -> tuple[str, str | None]:
+    """Where the message goes, and the secret for the signature.
+
+    :raises ConfigurationError: the address may not be told.
+    """
+    address, secret = _read_connection(conn_id) if conn_id else ("", None)
+    if not url:
+        return address, secret
+    if hosts is None and not conn_id:
+        return url, None
+    is_allowed = bool(conn_id) and _server_of(url) == _server_of(address)
+    is_allowed |= hosts is not None and _host_of(url) in {name.lower() for name in hosts}
+    if not is_allowed:
+        raise ConfigurationError(
+            "The webhook's address leads to a host that is not among those that this DAG names "
+            "(webhook_hosts, result_webhook_hosts), and not to the server of its webhook connection."
+        )
+    return url, secret
+
+
+def _host_of(url: str) -> str | None:
+    server = _server_of(url)
+    return server and server[1]
+
+
+def _server_of(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; ``None`` where there is no such server."""
+    from airflow_provider_tiktok.conversions.webhook import check_url
+
+    try:
+        parts = urlsplit(check_url(url))
+        host, port = parts.hostname, parts.port
+    except (ConfigurationError, ValueError):
+        return None
+    return (parts.scheme, host or "", port or {"https": 443}.get(parts.scheme, 80))
 
 
 def _read_connection(conn_id: str) -> tuple[str, str | None]:

@@ -43,10 +43,11 @@ def make_events_api_dag(
     """A DAG that does any of the service's tasks and returns one result.
 
     :param tiktok_conn_id: connection of type ``tiktok``. In demo mode it need not exist.
-    :param result_webhook_conn_id: connection of a webhook that gets every result; its password is the
-        secret of the signature.
-    :param webhook_hosts: names of the hosts that ``webhookUrl`` may lead to; ``None``: any, so that whoever
-        may start a run can have a worker post its result anywhere that the worker reaches.
+    :param result_webhook_conn_id: connection of the webhook that gets the result where the input names no
+        other; its password is the secret of the signature. An address of the input gets no signature.
+    :param webhook_hosts: names of the hosts that ``webhookUrl`` may lead to, besides the connection's server.
+        ``None``: that server alone; without a connection any, so that whoever may start a run can have a
+        worker post its result anywhere that the worker reaches.
     :param events_folder: folder, local or in object storage, below which ``eventsPath`` may name files;
         ``None``: it may not.
     :param sending: arguments for the tasks that send, such as ``{"default_region": "US"}``.

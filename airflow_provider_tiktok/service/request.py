@@ -8,10 +8,9 @@ The room reads the input by name. It neither sends nor knows Airflow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -142,22 +141,6 @@ def path_below(folder: str | None, path: str) -> str:
     if path.startswith(("/", "~")) or "://" in path or "\\" in path or ".." in parts:
         raise ConfigurationError("eventsPath must be a path below this DAG's events folder.")
     return f"{folder.rstrip('/')}/{path}"
-
-
-def check_webhook_host(url: str, *, hosts: Collection[str] | None) -> None:
-    """Nothing, where a message may go to this address.
-
-    :param hosts: those that are allowed; ``None``: all.
-    :raises ConfigurationError: the address leads to another host.
-    """
-    if hosts is None:
-        return
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    if host not in {name.lower() for name in hosts}:
-        raise ConfigurationError("webhookUrl leads to a host that is not among this DAG's webhook_hosts.")
 
 
 def _check_names(given: Mapping[str, Any]) -> None:

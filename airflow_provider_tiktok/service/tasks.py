@@ -32,7 +32,7 @@ from airflow_provider_tiktok.ring.failures import failing_as_airflow
 from airflow_provider_tiktok.ring.sources import open_files
 from airflow_provider_tiktok.ring.webhook import failure_of, post_quietly
 from airflow_provider_tiktok.service.inputs import TASKS
-from airflow_provider_tiktok.service.request import Request, check_webhook_host, path_below, read_request
+from airflow_provider_tiktok.service.request import Request, path_below, read_request
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -166,8 +166,10 @@ class GiveResult(BaseOperator):
     A run that failed has a result as well: the task leaves it, and fails.
 
     :param tiktok_conn_id: the connection that the other tasks use.
-    :param result_webhook_conn_id: connection of the webhook; the input's address comes before its own.
-    :param webhook_hosts: hosts that the input's address may lead to; ``None``: any.
+    :param result_webhook_conn_id: connection of the webhook; the input's address comes before its own, and
+        gets no signature.
+    :param webhook_hosts: hosts that the input's address may lead to, besides the connection's server;
+        ``None``: that server alone, without a connection any.
     """
 
     def __init__(
@@ -209,13 +211,13 @@ class GiveResult(BaseOperator):
         return {"state": "failed", shape: _first(task, RECEIPT_KEY, of=(task_id,)), "failure": dict(failure)}
 
     def _tell(self, message: Mapping[str, Any], *, url: str | None) -> None:
-        try:
-            if url:
-                check_webhook_host(url, hosts=self.webhook_hosts)
-        except ConversionsError as error:
-            log.warning("The result webhook was not told, which changes nothing else: %s", error)
-        else:
-            post_quietly(message, url=url, conn_id=self.result_webhook_conn_id)
+        post_quietly(
+            message,
+            url=url,
+            conn_id=self.result_webhook_conn_id,
+            hosts=self.webhook_hosts,
+            is_from_input=True,
+        )
 
     def _is_demo_connection(self) -> bool:
         with suppress(ConversionsError), TikTokHook(self.tiktok_conn_id) as hook:

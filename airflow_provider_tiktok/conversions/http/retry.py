@@ -9,6 +9,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from msgspec import Struct, structs
@@ -16,6 +17,11 @@ from msgspec import Struct, structs
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.http.messages import find_header
+
+LONGEST_RETRY_AFTER_S = 86_400.0
+"""A server that asks for more is taken to ask for a day, the longest limit that TikTok has."""
+
+_LONGEST_HEADER = 64
 
 Random = Callable[[], float]
 """A number from 0 to below 1."""
@@ -57,24 +63,35 @@ def judge_status(
 def read_retry_after(headers: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> float | None:
     """Seconds the server asks to wait; ``None`` where it says nothing that can be read.
 
-    A date is measured against the reply's own ``Date``, so that two clocks that differ do no harm.
+    At least 0 and at most a day. A date is measured against the reply's own ``Date``, so that two clocks that
+    differ do no harm.
 
     :param clock: Unix seconds, used where the reply has no ``Date``.
     """
+    wait_s = _read_wait_s(headers, clock=clock)
+    return None if wait_s is None else min(max(0.0, wait_s), LONGEST_RETRY_AFTER_S)
+
+
+def _read_wait_s(headers: Mapping[str, str], *, clock: Callable[[], float]) -> float | None:
     text = (find_header(headers, "Retry-After") or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
+    if len(text) > _LONGEST_HEADER:
+        return None
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
         return float(text)
     until = _read_http_date(text)
     if until is None:
         return None
     sent = _read_http_date(find_header(headers, "Date") or "")
-    return max(0.0, until - (clock() if sent is None else sent))
+    return until - (clock() if sent is None else sent)
 
 
 def _read_http_date(text: str) -> float | None:
+    if len(text) > _LONGEST_HEADER:
+        return None
     try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError, OSError):
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, OSError, TypeError, IndexError):  # what it gives for odd texts
         return None
 
 

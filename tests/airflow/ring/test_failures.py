@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -23,6 +24,7 @@ from airflow_provider_tiktok.ring.failures import (
     TemporaryFailure,
     as_airflow_failure,
     failing_as_airflow,
+    raise_as_airflow,
 )
 
 
@@ -91,3 +93,42 @@ def test_context_raises_as_airflow():
     with pytest.raises(PermanentFailure, match="no such column") as caught, failing_as_airflow():
         raise cause
     assert caught.value.__cause__ is cause
+
+
+def causes(error: BaseException | None, *, seen: tuple[int, ...] = ()) -> Iterator[BaseException]:
+    """The error, and everything that its traceback shows besides; a circle fails."""
+    if error is None:
+        return
+    assert id(error) not in seen, f"{type(error).__name__} is its own cause"
+    yield error
+    for other in (error.__cause__, error.__context__):
+        yield from causes(other, seen=(*seen, id(error)))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(error for error, _ in CASES),
+        ValueError("defect"),
+        KeyboardInterrupt(),
+        SystemExit(1),
+        TimeoutError(),
+        RecursionError(),
+        AirflowException("theirs"),
+        AirflowFailException("theirs"),
+        PermanentFailure("ours already"),
+        TemporaryFailure("ours already"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("is_caught", [True, False])
+def test_no_error_is_its_own_cause(error: BaseException, is_caught: bool):
+    """Whoever follows causes comes to an end, whatever ended the run and wherever it is raised again."""
+    with pytest.raises(BaseException) as raised:  # noqa: PT011  any, that is the case
+        if not is_caught:
+            raise_as_airflow(error)
+        try:
+            raise error
+        except BaseException as caught:
+            raise_as_airflow(caught)
+    assert error in list(causes(raised.value))

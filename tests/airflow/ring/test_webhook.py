@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,12 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+from airflow_provider_tiktok.ring import webhook
 from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.ring.webhook import failure_of, post_quietly, telling_webhook
 from airflow_provider_tiktok.simulator import Simulator
 from tests.airflow.running import Task
+from tests.slow_server import dripping
 from tests.webhook_receiver import Receiver, receiving
 
 SECRET = "planted-secret"
@@ -144,10 +147,94 @@ def test_a_connection_names_address_and_secret(
 def test_an_argument_comes_before_the_connections_address(
     receiver: Receiver, define_connection: Callable[..., None]
 ) -> None:
-    """With both, the address is the argument's and the secret the connection's."""
-    define_connection("hook", conn_type="http", host="https://hooks.example.com/", password=SECRET)
+    """With both, the path is the argument's and the secret the connection's, on the connection's server."""
+    define_connection("hook", conn_type="http", host=f"{receiver.url}/all", password=SECRET)
+    post_quietly({}, url=f"{receiver.url}/this", conn_id="hook")
+    (posted,) = receiver.received
+    assert posted.path == "/this"
+    assert "x-webhook-signature" in posted.headers
+
+
+ELSEWHERE = (
+    "https://hooks.example.com/",
+    "http://127.0.0.1/",  # another port
+    "https://127.0.0.1:{port}/",  # another scheme
+    "http://hooks.example.com.127.0.0.1/",
+    "http://localhost:{port}/",
+    "http://hooks.example.com@127.0.0.1:{port}/",
+    "no address",
+)
+
+
+@pytest.mark.parametrize("is_from_input", [True, False])
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_with_a_connection_only_its_server_is_told(
+    url: str,
+    is_from_input: bool,
+    receiver: Receiver,
+    define_connection: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A rendered argument or an input cannot lead what the secret signs, or anything, to another server."""
+    port = receiver.url.rpartition(":")[2]
+    define_connection("hook", conn_type="http", host=receiver.url, password=SECRET)
+    address = url.format(port=port)
+    post_quietly({}, url=address, conn_id="hook", is_from_input=is_from_input)
+    assert receiver.received == []
+    assert "not among those that this DAG names" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_connection_without_an_address_allows_none(
+    receiver: Receiver, define_connection: Callable[..., None]
+) -> None:
+    """A secret alone says nothing of where it may go."""
+    define_connection("hook", conn_type="http", password=SECRET)
     post_quietly({}, url=receiver.url, conn_id="hook")
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize(("is_from_input", "is_signed"), [(True, False), (False, True)])
+def test_a_host_that_the_author_names_is_told(
+    is_from_input: bool, is_signed: bool, receiver: Receiver, define_connection: Callable[..., None]
+) -> None:
+    """The DAG's author may name other hosts; an address of a run's input is not signed even there."""
+    define_connection("hook", conn_type="http", host="https://hooks.example.com", password=SECRET)
+    post_quietly({}, url=receiver.url, conn_id="hook", hosts=["127.0.0.1"], is_from_input=is_from_input)
+    assert ("x-webhook-signature" in receiver.received[0].headers) is is_signed
+
+
+@pytest.mark.parametrize("hosts", [None, ["127.0.0.1"]])
+def test_an_input_is_not_signed_on_the_connections_server(
+    hosts: list[str] | None, receiver: Receiver, define_connection: Callable[..., None]
+) -> None:
+    """Who may start a run does not get a signature for a path of their choice."""
+    define_connection("hook", conn_type="http", host=receiver.url, password=SECRET)
+    post_quietly({}, url=f"{receiver.url}/mine", conn_id="hook", hosts=hosts, is_from_input=True)
+    assert "x-webhook-signature" not in receiver.received[0].headers
+
+
+def test_the_connections_own_address_is_signed_whatever_hosts_are_named(
+    receiver: Receiver, define_connection: Callable[..., None]
+) -> None:
+    """A list of hosts is for addresses of others."""
+    define_connection("hook", conn_type="http", host=receiver.url, password=SECRET)
+    post_quietly({}, url=None, conn_id="hook", hosts=[], is_from_input=True)
     assert "x-webhook-signature" in receiver.received[0].headers
+
+
+def test_a_slow_receiver_holds_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver that answers a byte at a time is given up, and not asked again once the time is over."""
+    monkeypatch.setattr(webhook, "CONNECT_TIMEOUT_S", 0.1)  # the real times are too long for a test
+    monkeypatch.setattr(webhook, "READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(webhook, "LONGEST_S", 0.2)
+    began = time.monotonic()
+    with dripping(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n")) as url:
+        post_quietly({}, url=url, conn_id=None)
+    assert time.monotonic() - began < 3
+    assert "no whole answer within" in caplog.text
 
 
 def test_a_missing_connection_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

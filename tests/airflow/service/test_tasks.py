@@ -364,12 +364,20 @@ def test_run_whose_task_vanished_is_no_success() -> None:
 
 @pytest.mark.parametrize("state", ["success", "failed"])
 def test_webhook_gets_the_result(state: str, define_connection: Callable[..., None]) -> None:
-    """The address of the input gets the result of a run that succeeded or failed, signed if there is a secret."""
+    """The address of the input gets the result of a run that succeeded or failed, without a signature.
+
+    It is whoever starts the run who names it, and the secret is not theirs.
+    """
     left = {("send_event", "return_value"): {"accepted": 1}} if state == "success" else {}
     running = Running(left)
     define_connection("hook", conn_type="http", host="https://hooks.example.com", password="planted-secret")
     with receiving() as receiver:
-        operator = GiveResult(task_id="result", tiktok_conn_id=CONN_ID, result_webhook_conn_id="hook")
+        operator = GiveResult(
+            task_id="result",
+            tiktok_conn_id=CONN_ID,
+            result_webhook_conn_id="hook",
+            webhook_hosts=["127.0.0.1"],
+        )
         try:
             result = operator.execute(context_of(running, webhookUrl=f"{receiver.url}/done"))
         except AirflowFailException:
@@ -377,7 +385,19 @@ def test_webhook_gets_the_result(state: str, define_connection: Callable[..., No
     (posted,) = receiver.received
     assert posted.message["result"] == result
     assert (posted.message["state"], posted.message["run_id"]) == (state, "manual")
-    assert posted.headers["x-webhook-signature"].startswith("sha256=")
+    assert "x-webhook-signature" not in posted.headers
+
+
+def test_an_input_cannot_lead_away_from_the_connections_server(
+    define_connection: Callable[..., None],
+) -> None:
+    """With a connection, and no hosts named, an address elsewhere gets nothing."""
+    running = Running({("send_event", "return_value"): {"accepted": 1}})
+    define_connection("hook", conn_type="http", host="https://hooks.example.com", password="planted-secret")
+    with receiving() as receiver:
+        operator = GiveResult(task_id="result", tiktok_conn_id=CONN_ID, result_webhook_conn_id="hook")
+        assert operator.execute(context_of(running, webhookUrl=receiver.url))["state"] == "success"
+    assert receiver.received == []
 
 
 @pytest.mark.parametrize(("hosts", "posted"), [(["127.0.0.1"], 1), (["hooks.example.com"], 0), ([], 0)])
@@ -388,7 +408,7 @@ def test_only_named_hosts_are_told(hosts: list[str], posted: int, caplog: pytest
         operator = GiveResult(task_id="result", tiktok_conn_id=CONN_ID, webhook_hosts=hosts)
         assert operator.execute(context_of(running, webhookUrl=receiver.url))["state"] == "success"
     assert len(receiver.received) == posted
-    assert ("not among this DAG's webhook_hosts" in caplog.text) is (not posted)
+    assert ("not among those that this DAG names" in caplog.text) is (not posted)
 
 
 @pytest.mark.parametrize("name", ["run_after", "queued_at", "start_date"])

@@ -7,8 +7,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,38 +19,10 @@ from airflow_provider_tiktok.conversions.http import (
     deadline,
 )
 from airflow_provider_tiktok.conversions.http.deadline import Deadline
+from tests.slow_server import dripping
 
 TOTAL_S = 0.4
 HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-@contextmanager
-def dripping(pieces: Iterable[bytes], *, every_s: float = 0.02, reads: bool = True) -> Iterator[str]:
-    """A server that sends the pieces one after the other, until its client leaves; ``reads`` the request."""
-    done = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(5)
-
-    def serve() -> None:
-        with suppress(OSError):
-            connection, _ = listener.accept()
-            with connection, suppress(OSError):
-                if reads:
-                    connection.recv(65_536)
-                for piece in pieces:
-                    connection.sendall(piece)
-                    if done.wait(every_s):
-                        return
-                done.wait(5)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    finally:
-        done.set()
-        thread.join()
-        listener.close()
 
 
 def post(url: str, *, body: bytes = b"{}") -> HttpRequest:

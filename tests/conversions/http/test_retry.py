@@ -69,6 +69,18 @@ NOON_S = 1_793_620_800.0
         ({"Retry-After": NOON, "Date": "Mon, 02 Nov 2026 11:59:50 GMT"}, 10.0),
         ({"Retry-After": NOON, "Date": "nonsense"}, 60.0),
         ({"Retry-After": "Mon, 02 Nov 2020 12:00:00 GMT"}, 0.0),
+        ({"Retry-After": "86400"}, 86_400.0),
+        ({"Retry-After": "86401"}, 86_400.0),
+        ({"Retry-After": "999999999"}, 86_400.0),
+        ({"Retry-After": "9" * 30}, 86_400.0),
+        ({"Retry-After": "99999999.5"}, 86_400.0),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 86_400.0),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"}, 86_400.0),
+        ({"Retry-After": NOON, "Date": "Mon, 02 Nov 1970 00:00:00 GMT"}, 86_400.0),
+        ({"Retry-After": NOON, "Date": "Mon, 02 Nov 9999 00:00:00 GMT"}, 0.0),
+        ({"Retry-After": "Mon, 02 Nov 2026 12:00:00 -0000"}, 60.0),
+        ({"Retry-After": "Mon, 02 Nov 0001 12:00:00 +2359"}, 0.0),
+        ({"Retry-After": "1, 2"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": ""}, None),
         ({"Retry-After": "-5"}, None),
@@ -83,6 +95,13 @@ NOON_S = 1_793_620_800.0
 def test_read_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds and both forms of date are read; anything else counts as not said."""
     assert read_retry_after(headers, clock=lambda: NOON_S - 60) == seconds
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_any_retry_after_is_a_bounded_wait_or_none(text: str, date: str) -> None:
+    """Whatever a server writes, no wait is longer than a day, and nothing breaks."""
+    seconds = read_retry_after({"Retry-After": text, "Date": date}, clock=lambda: NOON_S)
+    assert seconds is None or 0 <= seconds <= 86_400
 
 
 def test_judge_status_carries_the_wait() -> None:
