@@ -16,8 +16,12 @@ LIVERAMP_VENDOR = 97
 _FIRST_PURPOSE = 1
 
 _TCF_VERSION, _TCF_PURPOSES, _TCF_MAX_VENDOR = 0, 152, 213
+# Language of the dialogue, country of the publisher: two letters each, A is 0.
+_LETTERS, _LAST_LETTER = (108, 114, 201, 207), 25
 _US_PRIVACY = re.compile(r"1[YN-]{3}")
-_GPP = re.compile(r"D[A-Za-z0-9_-]+(~[A-Za-z0-9_.-]+)+")
+_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+# The header's first twelve bits are its type, 3, and its version, 1.
+_GPP = re.compile(r"DB[A-Za-z0-9_-]+(~[A-Za-z0-9_.-]+)+")
 _GPP_SECTIONS = frozenset({*range(7, 18), *range(19, 23)})
 _US_NATIONAL = 7
 # Sale, sharing, targeted advertising: two bits each, 1 = opted out (US national section, core segment).
@@ -34,7 +38,12 @@ def allows_tcf(text: str) -> bool:
 
     :raises UnreadableConsent: if it is no TC string of version 2.
     """
-    bits = _Bits(text.split(".")[0])
+    core, *others = text.split(".")
+    if not all(map(_SEGMENT.fullmatch, (core, *others))):
+        raise UnreadableConsent("a segment is not Base64url")
+    bits = _Bits(core)
+    if any(bits.number(start, 6) > _LAST_LETTER for start in _LETTERS):
+        raise UnreadableConsent("language or country is no pair of letters")
     if bits.number(_TCF_VERSION, 6) != 2:
         raise UnreadableConsent("not a TC string of version 2")
     return bool(bits.number(_TCF_PURPOSES + _FIRST_PURPOSE - 1, 1)) and _consents_to_vendor(

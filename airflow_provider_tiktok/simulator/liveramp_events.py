@@ -38,6 +38,7 @@ _E164 = re.compile(r"\+[0-9]{7,15}")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 # An id for removing repeats may well be a digest of a business key.
 _MAY_BE_DIGEST = frozenset({"event_id", "order_id"})
+_DEVICE_KEYS = ("idfa", "idfv", "gaid")
 _USER_DATA_KEYS = frozenset({"partner_id", "idfa", "idfv", "gaid", "att_status"})
 
 
@@ -253,6 +254,9 @@ _FORBIDDEN: Mapping[str, Callable[[str, str], bool]] = {
 def _check_session(events: list[JsonObject]) -> None:
     if len({event["user_data"]["partner_id"] for event in events}) > 1:
         raise RefusedEvents(400, "events: more than one user session in a request")
+    for key in _DEVICE_KEYS:
+        if len({event["user_data"][key] for event in events if key in event["user_data"]}) > 1:
+            raise RefusedEvents(400, "events: more than one device, so more than one session, in a request")
     times = [event["event_time"] for event in events]
     if times != sorted(times):
         raise RefusedEvents(400, "events: not in order of event_time")

@@ -13,6 +13,7 @@ import base64
 import datetime
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,27 @@ MISSING = "missing"
 _DOCUMENTATION_NETWORKS = tuple(
     ipaddress.ip_network(text)
     for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+)
+
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_WORDS_FOR_NOTHING = frozenset(
+    (
+        "",
+        "nan",
+        "nat",
+        "na",
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "notset",
+        "unknown",
+        "missing",
+        "empty",
+        "optout",
+    )
 )
 
 
@@ -190,8 +212,12 @@ def _is_ip_network(text: str) -> bool:
 
 
 def _is_envelope_value(text: str) -> bool:
-    """Tells the envelope itself from the wrapped form that browsers store (Base64 of a JSON object)."""
-    if not text or any(map(str.isspace, text)) or text.startswith("{"):
+    """Tells the envelope itself from the wrapped form that browsers store (Base64 of a JSON object).
+
+    Samples are Base64url. Words for nothing, numbers and UUIDs may be in its letters, and are none.
+    """
+    letters = "".join(filter(str.isalpha, text)).lower()
+    if not _BASE64URL.fullmatch(text) or letters in _WORDS_FOR_NOTHING or _UUID.fullmatch(text):
         return False
     padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
     try:

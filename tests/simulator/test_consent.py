@@ -65,7 +65,13 @@ def test_tc_string_needs_purpose_one_and_the_vendor(text: str, allowed: bool) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1YNN", "C", "CAAA", "not base64!", tcf(purposes={1}, vendors={97}, version=1)]
+    "text",
+    [
+        *("", "1YNN", "C", "CAAA", "not base64!", tcf(purposes={1}, vendors={97}, version=1), "null", "true"),
+        tcf(purposes={1}, vendors={97}) + ".",
+        tcf(purposes={1}, vendors={97}) + ".no segment",
+        "Consent-given-by-the-customer-on-our-website-at-checkout",
+    ],
 )
 def test_other_text_is_no_tc_string(text: str) -> None:
     """What is cut short, of another version or not Base64url cannot be parsed."""
@@ -111,6 +117,7 @@ def test_gpp_opt_outs_are_read_in_the_national_section(text: str, section: str, 
         ("", "7"),
         ("DBABLA", "7"),
         ("CBABLA~BVVq", "7"),
+        ("DCABLA~BVVqAAAAAAA", "7"),
         ("DBABLA~BVVq", "-1"),
         ("DBABLA~BVVq", "18"),
         ("DBABLA~BVVq", "7,8"),

@@ -231,6 +231,18 @@ REQUESTS: list[tuple[str, bytes, int]] = [
         json.dumps({"events": [WEB, changed(WEB, "user_data.partner_id", "AnotherEnvelope")]}).encode(),
         400,
     ),
+    (
+        "two devices",
+        json.dumps(
+            {
+                "events": [
+                    liveramp_app_event(),
+                    changed(liveramp_app_event(), "user_data.gaid", "38400000-8cf0-11bd-b23e-10b96e40000d"),
+                ]
+            }
+        ).encode(),
+        400,
+    ),
     ("against time", json.dumps({"events": [WEB, changed(WEB, "event_time", NOW - 61)]}).encode(), 400),
     ("too many", json.dumps({"events": [WEB] * 101}).encode(), 400),
 ]

@@ -195,6 +195,28 @@ FORMATS = [
         ["", " ", "A B", '{"envelope":"A"}', "eyJlbnZlbG9wZSI6IkEifQ==", "eyJlbnZlbG9wZSI6IkEifQ"],
         False,
     ),
+    (
+        "envelope-value",
+        [
+            *(
+                "null",
+                "NULL",
+                "NaN",
+                "None",
+                "undefined",
+                "not_set",
+                "not-set",
+                "Unknown",
+                "0",
+                "000",
+                "-",
+                "_-_",
+            ),
+            *("12025550123", "6d92078a-8246-4ba4-ae5b-76104861e7dc", "00000000-0000-0000-0000-000000000000"),
+            *("a@b.example.com", "\\N", "<NA>", "N/A", "#N/A", "(none)", "A.B", "A;B", "A%3D", "\u00c4k"),
+        ],
+        False,
+    ),
 ]
 
 

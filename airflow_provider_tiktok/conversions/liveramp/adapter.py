@@ -44,7 +44,14 @@ from airflow_provider_tiktok.conversions.http import (
     wait_unstopped,
 )
 from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
-from airflow_provider_tiktok.conversions.liveramp.payload import TIKTOK, check_pass_on, encode, to_record
+from airflow_provider_tiktok.conversions.liveramp.payload import (
+    DEVICE_KEYS,
+    TIKTOK,
+    check_pass_on,
+    encode,
+    is_advertising_id,
+    to_record,
+)
 from airflow_provider_tiktok.conversions.liveramp.privacy import without_personal
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
 
@@ -265,8 +272,12 @@ class LiveRampDestination:
 
 def _session_of(event: PreparedEvent) -> bytes:
     """What tells this user session from others; shows neither its id nor the envelope."""
-    session_id = event.user.session_id
-    parts = ("" if is_null_marker(session_id) else session_id or "", unwrap(event.user.envelope or ""))
+    user = event.user
+    session_id = "" if is_null_marker(user.session_id) else user.session_id or ""
+    # One person's two devices are two sessions.
+    devices = [getattr(user, name) or "" for name in DEVICE_KEYS]
+    sent = (device if is_advertising_id(device) else "" for device in devices)
+    parts = (session_id, unwrap(user.envelope or ""), *sent)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 

@@ -42,6 +42,7 @@ from tests.conversions.liveramp.samples import (
     ENVELOPE,
     EXAMPLES,
     NOW,
+    app_record,
     checks,
     faults,
     prepared,
@@ -156,6 +157,22 @@ def test_a_session_without_a_name_is_the_envelope_s(adapter: AdapterClient, simu
     ]
     receipt = run(records, adapter).receipt
     assert (receipt.accepted, receipt.requests) == (5, 1)
+
+
+def test_two_devices_of_one_person_are_two_sessions(adapter: AdapterClient, simulator: Simulator) -> None:
+    """Each is its own user session, so they share no request; an id that is not sent makes no difference."""
+    ids = (
+        "38400000-8cf0-11bd-b23e-10b96e40000d",
+        "cdda802e-fb9c-47ad-9866-0794d394c912",
+        None,
+        "0",
+        "d" * 64,
+    )
+    records = [
+        {**app_record(event_id=str(n)), "user": {"envelope": ENVELOPE, "gaid": ids[n % 5]}} for n in range(10)
+    ]
+    receipt = run(records, adapter).receipt
+    assert (receipt.accepted, receipt.requests) == (10, 3)
 
 
 def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulator) -> None:
