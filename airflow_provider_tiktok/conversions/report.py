@@ -67,6 +67,8 @@ def _findings(title: str, findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _rows_told(finding: Finding) -> str:
+    if not finding.rows:
+        return finding.remedy
     rows = ", ".join(str(row) for row in finding.rows)
     more = ", …" if finding.count > len(finding.rows) else ""
     return f"rows {rows}{more}  {finding.remedy}"

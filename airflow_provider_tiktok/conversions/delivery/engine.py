@@ -29,6 +29,7 @@ from airflow_provider_tiktok.conversions.batching import Batch, Batcher
 from airflow_provider_tiktok.conversions.delivery.checkpoint import CheckpointStore
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
+from airflow_provider_tiktok.conversions.delivery.first_rows import check_first_rows, take_first
 from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport, Budget, Settled, send_apart
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
 from airflow_provider_tiktok.conversions.delivery.repeats import First, Repeats
@@ -51,9 +52,6 @@ T = TypeVar("T")
 
 LONGEST_WAIT_S = 0.2
 """How late an interruption of the reading thread may be seen."""
-
-FIRST_ROWS = 1000
-"""How many rows of a source without declared columns are looked at for a mistyped column."""
 
 
 class Source(Protocol):
@@ -202,6 +200,12 @@ class _Preparation:
             return ()
         return self._pack(item)
 
+    def find_faults(self, event: ConversionEvent) -> tuple[Violation, ...]:
+        """What is wrong with an event that is not to be sent yet."""
+        if self.options.require_consent and event.consent is not True:
+            return (_NO_CONSENT,)
+        return self.destination.check(prepare(event, self._identity))
+
     def flush(self) -> Iterator[Batch]:
         """The batches that are still open."""
         return self._batcher.flush()
@@ -315,8 +319,8 @@ class _Run:
         with closing(self._source.rows(self._settlement.start)) as rows:
             try:
                 first.extend(islice(rows, 1))
-                if self._source.columns is None and not self._settlement.start:
-                    first.extend(islice(rows, FIRST_ROWS - 1))
+                if self._may_look_at_rows(first):
+                    take_first(rows, into=first)
             except Exception as error:  # told after the rows before it
                 broken = error
             self._check_columns(first)
@@ -325,13 +329,21 @@ class _Run:
                 raise broken
             yield from rows
 
-    def _check_columns(self, first: Sequence[Row]) -> None:
+    def _may_look_at_rows(self, first: Sequence[Row]) -> bool:
+        """Whether rows tell more than the declared columns.
+
+        Behind a checkpoint they do not: the rows that had an optional column may be gone past.
+        """
+        if not first or self._settlement.start:
+            return False
         columns = self._source.columns
-        if columns is not None:
-            self._preparation.mapping.check_columns(columns)
-        elif first and not self._settlement.start:
-            # Behind a checkpoint the rows that had an optional column may be gone past.
-            self._preparation.mapping.check_first_rows(first)
+        return columns is None or self._preparation.mapping.looks_inside(columns)
+
+    def _check_columns(self, first: Sequence[Row]) -> None:
+        rows = () if self._settlement.start else first
+        mapping, find = self._preparation.mapping, self._preparation.find_faults
+        for absence in check_first_rows(mapping, columns=self._source.columns, rows=rows, find=find):
+            self._settlement.warn(f"{absence.path}: column_absent", remedy=absence.told)
 
     def _submit(self, batch: Batch, pool: ThreadPoolExecutor) -> None:
         """Send the batch as soon as a place is free; settle what has been answered meanwhile."""
@@ -414,6 +426,7 @@ class _Run:
         )
 
 
+_NO_CONSENT = Violation(path="consent", rule="missing", remedy="Map consent.")
 _TOO_LARGE = Violation(
     path="",
     rule="too_large",

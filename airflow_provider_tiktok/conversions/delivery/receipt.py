@@ -41,7 +41,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     :param rule: event path and rule: ``user.phone: no_country_code``.
     :param count: findings, which may be several for one event.
-    :param rows: numbers of the first source rows concerned, from 1.
+    :param rows: numbers of the first source rows concerned, from 1; empty where it concerns the run.
     """
 
     rule: str
@@ -64,6 +64,11 @@ class Findings:
         entry[0] += 1
         if len(entry[1]) < MAX_ROWS_TOLD:
             entry[1].append(row)
+
+    def add_of_run(self, rule: str, *, remedy: str) -> None:
+        """Take down what concerns no row in particular, once."""
+        if rule in self._found or len(self._found) < MAX_RULES_TOLD:
+            self._found.setdefault(rule, [1, [], remedy])
 
     def as_state(self) -> dict[str, Any]:
         """JSON to go on from."""

@@ -190,6 +190,10 @@ class Settlement:
         """The last source row that was read."""
         return self._pending[-1].last_row if self._pending else self.position
 
+    def warn(self, rule: str, *, remedy: str) -> None:
+        """Take down a warning about the run as a whole, once however many tries find it."""
+        self._tally.warnings.add_of_run(rule, remedy=remedy)
+
     def count(self, report: BatchReport) -> None:
         """Count what one batch took."""
         self._traffic.add(

@@ -11,12 +11,14 @@ Whatever a row holds, an event comes out of it. What cannot be read is told in `
 path, the rule and a remedy, and never the value.
 
 One row's trip: ``event_mapping`` has compiled the rules; ``reading`` fills a draft (``drafts``) field by
-field, the fields being those of ``event_paths``; ``grouping`` joins drafts; ``derived`` adds what follows
-from the rest; a finished draft is the event.
+field, the fields being those of ``event_paths``, its columns opened by ``nested``; ``grouping`` joins drafts;
+``derived`` adds what follows from the rest; a finished draft is the event. Before all that, ``fitting`` has
+looked at the source's columns, and ``slips`` at names that are nearly right.
 """
 
 from airflow_provider_tiktok.conversions.mapping.columns import Columns
 from airflow_provider_tiktok.conversions.mapping.derived import event_id_of
 from airflow_provider_tiktok.conversions.mapping.event_mapping import EventMapping
+from airflow_provider_tiktok.conversions.mapping.fitting import Absence
 
-__all__ = ["Columns", "EventMapping", "event_id_of"]
+__all__ = ["Absence", "Columns", "EventMapping", "event_id_of"]

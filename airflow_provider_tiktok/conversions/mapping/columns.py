@@ -1,18 +1,18 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""Columns: how a row is asked for one, and what is said where there is none."""
+"""Columns: how a row is asked for one, or for several that are a key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import methodcaller
 from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
-from airflow_provider_tiktok.conversions.events import Row
+from airflow_provider_tiktok.conversions.mapping import nested
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft, Record
-from airflow_provider_tiktok.conversions.values import closest_name, shown_name, to_text
+from airflow_provider_tiktok.conversions.values import to_text
 
 Columns = str | Sequence[str]
 """One column name, or several in the order in which they are asked."""
@@ -29,43 +29,17 @@ def column_names(columns: object, *, argument: str) -> tuple[str, ...]:
 
 
 def getter(column: str) -> Getter:
-    """What reads a column from a row; ``customer.email`` also finds ``{"customer": {"email": …}}``."""
+    """What reads a column from a row; ``customer.email`` finds its way into ``customer`` (see ``nested``)."""
     if "." not in column:
         return methodcaller("get", column)
-    parts = column.split(".")
+    way = column.split(".")
 
     def get(row: Record) -> Any:
         raw = row.get(column)
-        return raw if raw is not None else _walk(row, parts)[1]
+        found = nested.find(row, way) if raw is None else raw
+        return None if found is nested.ABSENT else found
 
     return get
-
-
-def _walk(row: object, parts: Sequence[str]) -> tuple[bool, Any]:
-    """Whether nested objects hold a value at the end of a way, and the value."""
-    for part in parts:
-        if not isinstance(row, Mapping) or part not in row:
-            return False, None
-        row = row[part]
-    return True, row
-
-
-def has_column(row: Row, column: str) -> bool:
-    """Whether a row has the column, be it empty."""
-    return isinstance(row, Mapping) and (column in row or _walk(row, column.split("."))[0])
-
-
-def may_have_column(columns: Collection[str], column: str) -> bool:
-    """Whether rows of these columns can have this one; what is inside an object shows only in a row."""
-    head, point, _ = column.partition(".")
-    return column in columns or (bool(point) and head in columns)
-
-
-def missing_column(argument: str, column: str, columns: Collection[str]) -> str:
-    """What to say of a column that an argument asks for and the source has not."""
-    meant = closest_name(column, tuple(one for one in columns if shown_name(one) == one))
-    hint = f"; the closest is {meant!r}" if meant else ""
-    return f"{argument}: the source has no column {column!r}{hint}."
 
 
 class KeyColumns:

@@ -20,9 +20,6 @@ from airflow_provider_tiktok.conversions.mapping.columns import (
     Columns,
     KeyColumns,
     column_names,
-    has_column,
-    may_have_column,
-    missing_column,
 )
 from airflow_provider_tiktok.conversions.mapping.derived import add_ttclid, add_value, event_id_of
 from airflow_provider_tiktok.conversions.mapping.drafts import Constant, Draft
@@ -36,6 +33,13 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     meant_path,
     open_field_at,
 )
+from airflow_provider_tiktok.conversions.mapping.fitting import (
+    Absence,
+    Asked,
+    fit,
+    looks_inside,
+    unread_columns,
+)
 from airflow_provider_tiktok.conversions.mapping.grouping import Grouping
 from airflow_provider_tiktok.conversions.mapping.reading import (
     MappedReader,
@@ -45,10 +49,13 @@ from airflow_provider_tiktok.conversions.mapping.reading import (
 )
 from airflow_provider_tiktok.conversions.values import (
     closest_name,
-    shown_name,
     single_errors,
     to_event_time,
 )
+
+_NEEDED = ("event", "event_time", "event_id")
+"""What no event can do without, wherever it goes. An id that is mapped is one that others know: a digest in
+its place would make every event a second one."""
 
 
 class EventMapping:
@@ -154,52 +161,39 @@ class EventMapping:
 
     # ------------------------------------------------------------------------------ before a run
 
-    def check_columns(self, columns: Collection[str]) -> None:
-        """Passes if the source has the columns that the rules ask for and, without ``mapping``, no others.
+    def looks_inside(self, columns: Collection[str]) -> bool:
+        """Whether only rows can tell if a source of these columns has all that the rules ask for."""
+        return looks_inside(self._asked_columns(), columns=columns)
 
-        :param columns: all columns of a source that declares them.
+    def check_source(self, columns: Collection[str] | None, rows: Sequence[Row] = ()) -> list[Absence]:
+        """Passes if a source has what the rules ask for and, without ``mapping``, no other column.
+
+        :param columns: all columns of a source that declares them, each of which must be there; ``None``
+            where each row has its own.
+        :param rows: its first rows, up to 1,000. Unreadable ones say nothing.
+        :returns: mapped columns that none of these rows has, but that later ones may have.
         :raises ConfigurationError: naming the argument, the column, and the closest column there is.
         """
-        problems = [
-            missing_column(argument, column, columns)
-            for argument, column in self._asked_columns()
-            if not may_have_column(columns, column)
-        ]
+        if columns is None and not any(isinstance(row, Mapping) for row in rows):
+            return []
+        asked = list(self._asked_columns())
+        found = fit(asked, columns=columns, rows=rows, default_paths=self._default_paths)
+        needed = [one for one in found.absences if one.is_whole and one.path in _NEEDED]
+        problems = [*found.problems, *(f"{one.told} No event is sent without it." for one in needed)]
         problems += self._unmapped_paths()
-        if not self._mapped:
-            problems += [self._unread_column(one) for one in columns if not self._records.knows(one)]
+        if columns is not None and not self._mapped:
+            names, knows = tuple(self._records.keys), self._records.knows
+            problems += unread_columns(list(columns), names=names, knows=knows)
         if problems:
             raise ConfigurationError(" ".join(problems))
+        return found.absences
 
-    def check_first_rows(self, rows: Sequence[Row]) -> None:
-        """Passes if each column that the rules ask for is in at least one of these rows.
-
-        :param rows: the first rows, up to 1,000, of a source that declares no columns. Unreadable ones say
-            nothing; without a readable one there is nothing to check.
-        :raises ConfigurationError: naming the argument, the column, and the closest column there is.
-        """
-        records = [row for row in rows if isinstance(row, Mapping)]
-        columns = sorted({key for record in records for key in record}, key=str)
-        problems = [
-            missing_column(argument, column, columns)
-            for argument, column in self._asked_columns()
-            if not any(has_column(record, column) for record in records)
-        ]
-        problems += self._unmapped_paths()
-        if records and problems:
-            raise ConfigurationError(" ".join(problems))
-
-    def _asked_columns(self) -> Iterator[tuple[str, str]]:
-        """Every column that must exist, after the argument that asks for it."""
+    def _asked_columns(self) -> Iterator[Asked]:
+        """Every column that is asked for, after the argument that does."""
         for field, columns in self._mapped:
-            yield from ((f"mapping[{field.path!r}]", column) for column in columns)
+            yield from (Asked(f"mapping[{field.path!r}]", column, field.path) for column in columns)
         for key in (self._group_by, self._id_columns):
-            yield from ((key.argument, column) for column in key.names)
-
-    def _unread_column(self, column: str) -> str:
-        meant = closest_name(column, tuple(self._records.keys))
-        hint = f", or name it {meant!r} if that is what it is" if meant else ""
-        return f"mapping: column {shown_name(column)!r} is no event field; give a mapping{hint}."
+            yield from (Asked(key.argument, column) for column in key.names)
 
     # ---------------------------------------------------------------------------------- the run
 

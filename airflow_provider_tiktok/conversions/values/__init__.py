@@ -23,6 +23,7 @@ from airflow_provider_tiktok.conversions.values.annotations import (
 from airflow_provider_tiktok.conversions.values.clear_text import holds_email, mask_emails
 from airflow_provider_tiktok.conversions.values.compounds import (
     as_object,
+    from_json,
     to_numbers,
     to_open_value,
     to_texts,
@@ -31,6 +32,7 @@ from airflow_provider_tiktok.conversions.values.refusals import (
     REMEDIES,
     EventErrors,
     closest_name,
+    folded_name,
     refusal,
     shown_name,
     single_errors,
@@ -39,6 +41,7 @@ from airflow_provider_tiktok.conversions.values.refusals import (
 from airflow_provider_tiktok.conversions.values.scalars import (
     Converter,
     is_unicode,
+    plain_value,
     to_boolean,
     to_consent,
     to_integer,
@@ -57,9 +60,12 @@ __all__ = [
     "closest_name",
     "converter_of",
     "converters_of",
+    "folded_name",
+    "from_json",
     "holds_email",
     "is_unicode",
     "mask_emails",
+    "plain_value",
     "refusal",
     "shown_name",
     "single_errors",

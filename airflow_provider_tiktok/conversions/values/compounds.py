@@ -137,8 +137,11 @@ def _from_json(raw: object, *, opening: str) -> object:
     if not isinstance(raw, str):
         return raw
     text = str.strip(raw)
-    if not text.startswith(opening):
-        return text or None
+    return from_json(text) if text.startswith(opening) else text or None
+
+
+def from_json(text: str | bytes) -> object:
+    """What JSON text says; a number with a point keeps every digit."""
     try:
         return _decode_json(text)
     except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError):

@@ -42,6 +42,7 @@ REMEDIES: Mapping[str, str] = {
 """Every rule of this room, with what a person can do about it."""
 
 _LONGEST_NAME = 100
+_SEPARATORS = str.maketrans("_-", "  ")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,47}")
 
 
@@ -85,11 +86,11 @@ def shown_name(key: object) -> str:
 
 @lru_cache(maxsize=1024)
 def closest_name(name: str, names: tuple[str, ...]) -> str | None:
-    """The name that was probably meant, or ``None``; upper case, ``_`` and ``-`` make no difference."""
+    """The name that was probably meant, or ``None``; case, blanks, ``_`` and ``-`` make no difference."""
     if len(name) > _LONGEST_NAME:
         return None  # what compares names takes a time that grows with the square of their length
-    folded = {_folded(one): one for one in reversed(names)}
-    found = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.65)
+    folded = {folded_name(one): one for one in reversed(names)}
+    found = difflib.get_close_matches(folded_name(name), folded, n=1, cutoff=0.65)
     return folded[found[0]] if found else None
 
 
@@ -100,5 +101,6 @@ def unknown_field(key: object, *, known: Iterable[str]) -> EventError:
     return refusal("unknown_field", remedy=remedy)
 
 
-def _folded(name: str) -> str:
-    return name.casefold().replace("_", "").replace("-", "")
+def folded_name(name: str) -> str:
+    """The name without case and without what only separates its words."""
+    return "".join(name.casefold().translate(_SEPARATORS).split())

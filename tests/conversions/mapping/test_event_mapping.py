@@ -187,66 +187,6 @@ def test_naive_times_are_read_in_the_time_zone(timezone: Any) -> None:
 # ---------------------------------------------------------------------------------------- columns
 
 
-@pytest.mark.parametrize(
-    ("columns", "told"),
-    [
-        (["kind", "at", "email", "other_email", "total", "note", "price", "unused"], []),
-        (
-            ["KIND", "at", "email", "other_mail", "total", "note", "price"],
-            ["mapping['event']: the source has no column 'kind'; the closest is 'KIND'.", "'other_mail'"],
-        ),
-        (["kind", "at", "email", "other_email", "total", "note"], ["mapping['properties.contents[].price']"]),
-        ([], ["mapping['event']: the source has no column 'kind'."]),
-    ],
-)
-def test_columns_that_the_map_names_must_exist(columns: list[str], told: list[str]) -> None:
-    """The error names the argument, the column, and the closest column there is."""
-    rules = EventMapping(MAPPED)
-    if not told:
-        rules.check_columns(columns)
-        rules.check_first_rows([dict.fromkeys(columns)])
-        return
-    for check, source in ((rules.check_columns, columns), (rules.check_first_rows, [dict.fromkeys(columns)])):
-        with pytest.raises(ConfigurationError) as caught:
-            check(source)  # type: ignore[arg-type]
-        assert all(one in str(caught.value) for one in told)
-
-
-@pytest.mark.parametrize("argument", ["group_by", "event_id_from"])
-def test_key_columns_must_exist(argument: str) -> None:
-    """With or without a map."""
-    for mapping in (None, {"event": "event"}):
-        arguments: dict[str, Any] = {argument: ["event", "order_no"]}
-        rules = EventMapping(mapping, **arguments)
-        for check, source in (
-            (rules.check_columns, ["event", "order_number"]),
-            (rules.check_first_rows, [{"event": 1}]),
-        ):
-            with pytest.raises(ConfigurationError, match=f"{argument}: the source has no column 'order_no'"):
-                check(source)  # type: ignore[arg-type]
-
-
-def test_the_first_row_of_a_file_without_a_header_is_not_shown() -> None:
-    """Its values, taken for column names, are not offered as the closest."""
-    rules = EventMapping({"user.email": "jane.doe@example.co"})
-    with pytest.raises(ConfigurationError) as caught:
-        rules.check_columns(["jane.doe@example.com"])
-    assert "example.com" not in str(caught.value)
-    with pytest.raises(ConfigurationError) as caught:
-        EventMapping().check_columns(["jane.doe@example.com", "+12025550123"])
-    assert str(caught.value).count("'(hidden)'") == 2
-
-
-def test_a_source_that_declares_columns_needs_a_map_for_foreign_ones() -> None:
-    """One error before the run, not one violation for each of a million rows."""
-    rules = EventMapping(group_by="basket")
-    rules.check_columns(
-        ["basket", "email", "eventName", "user.phone", "properties", "properties.tier", "orderId"]
-    )
-    with pytest.raises(ConfigurationError, match=r"column 'emial' is no event field.*'email'"):
-        rules.check_columns(["basket", "emial"])
-
-
 EVERY_EVENT = {"event": "Purchase", "event_time": 1767225600}
 """What no event can do without."""
 
@@ -258,32 +198,10 @@ def test_what_no_event_can_do_without_must_be_mapped() -> None:
         (EventMapping({"event_time": "kind"}), "'event'"),
     ):
         with pytest.raises(ConfigurationError, match=f"name the column of {missing}"):
-            rules.check_columns(["kind"])
+            rules.check_source(["kind"])
         with pytest.raises(ConfigurationError, match=f"name the column of {missing}"):
-            rules.check_first_rows([{"kind": 1}])
-    EventMapping({"user.email": "kind"}, defaults=EVERY_EVENT).check_columns(["kind"])
-
-
-def test_a_column_may_be_inside_an_object() -> None:
-    """Of a declared column only the way's beginning can be checked; of rows all of it."""
-    rules = EventMapping({"user.email": "customer.email"}, defaults=EVERY_EVENT)
-    rules.check_columns(["customer"])
-    rules.check_columns(["customer.email"])
-    rules.check_first_rows([{"customer": None}, {"customer": {"email": None}}])
-    with pytest.raises(ConfigurationError, match=r"no column 'customer\.email'"):
-        rules.check_columns(["client"])
-    with pytest.raises(ConfigurationError, match=r"no column 'customer\.email'"):
-        rules.check_first_rows([{"customer": {"mail": 1}}, {"customer": "text"}])
-
-
-def test_a_column_that_some_rows_have_is_there() -> None:
-    """Rows of JSON may differ; unreadable rows, odd keys and no rows say nothing."""
-    rules = EventMapping({"event": "kind", "user.email": "email"}, defaults=EVERY_EVENT)
-    rules.check_first_rows([{"kind": 1}, UnreadableRow("not_json", "x"), {"email": None}])
-    rules.check_first_rows([UnreadableRow("not_json", "x")])
-    rules.check_first_rows([])
-    with pytest.raises(ConfigurationError, match="no column 'email'"):
-        rules.check_first_rows([{"kind": 1, None: 2, 5: 3}])  # type: ignore[dict-item]
+            rules.check_source(None, [{"kind": 1}])
+    EventMapping({"user.email": "kind"}, defaults=EVERY_EVENT).check_source(["kind"])
 
 
 # --------------------------------------------------------------------------------------- any rows

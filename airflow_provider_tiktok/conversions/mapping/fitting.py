@@ -1,0 +1,245 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Fitting: whether a source has the columns that the rules of a run ask for, before anything is sent.
+
+A source that declares its columns must have each one. In records a key may be left out, so that one which
+none of the first rows has is no fault by itself: it is where it must be a slip for a key that is there,
+where nothing could ever be found at it, and where no event can do without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from airflow_provider_tiktok.conversions.events import Row
+from airflow_provider_tiktok.conversions.mapping import nested
+from airflow_provider_tiktok.conversions.mapping.slips import is_slip
+from airflow_provider_tiktok.conversions.values import closest_name, folded_name, plain_value
+
+_TELLABLE = re.compile(r"(?!(?:\D*\d){5})[\w ][\w .,:;/()#&%$+?!'\[\]\-]{0,63}")
+"""What a column's name looks like. With an ``@`` or five digits it may be somebody's address or number."""
+
+_MOST_TOLD = 10
+_LONG_ENOUGH = 6
+_MOST_NAMES = 2000
+_ROWS_LOOKED_INTO = 100
+_NO_HEADER = (
+    "None of the names asked for is among the source's columns, so their names are not shown: if its first "
+    "row is data already, state the names of the columns (csv_columns)."
+)
+
+
+class Asked(NamedTuple):
+    """A column that an argument names.
+
+    :param path: of the field that is read from it; empty for a key, which no event can do without.
+    """
+
+    argument: str
+    column: str
+    path: str = ""
+
+
+class Absence(Struct, frozen=True, kw_only=True):
+    """A column of a field that none of the first rows has, and that later ones may have.
+
+    :param path: of the field.
+    :param is_whole: whether nothing else gives the field: no other column, and no default.
+    :param told: what to say of it.
+    """
+
+    path: str
+    is_whole: bool
+    told: str
+
+
+class Fit(NamedTuple):
+    """What was found: what stops the run, and what may be absent."""
+
+    problems: list[str]
+    absences: list[Absence]
+
+
+def looks_inside(asked: Iterable[Asked], *, columns: Collection[str]) -> bool:
+    """Whether only rows can tell if these columns have all that is asked for."""
+    return any(one.column not in columns and "." in one.column for one in asked)
+
+
+def fit(
+    asked: Sequence[Asked],
+    *,
+    columns: Collection[str] | None,
+    rows: Sequence[Row],
+    default_paths: Collection[str],
+) -> Fit:
+    """What is wrong with the columns of a source.
+
+    :param columns: all columns of a source that declares them.
+    :param rows: its first rows. Unreadable ones say nothing.
+    :param default_paths: fields that have a default.
+    """
+    survey = _Survey(asked, columns=columns, rows=rows)
+    problems: list[str] = []
+    absent: list[Asked] = []
+    present: set[str] = set(default_paths)
+    for one in asked:
+        state = survey.state_of(one.column)
+        if state is _State.THERE:
+            present.add(one.path)
+        elif state is _State.MAY_COME and one.path and survey.slip_for(one.column) is None:
+            absent.append(one)
+        elif state is _State.NO_OBJECTS:
+            problems.append(_nothing_inside(one))
+        else:
+            problems.append(survey.missing(one))
+    if problems and not survey.is_real:
+        problems.append(_NO_HEADER)
+    absences = [
+        Absence(path=one.path, is_whole=one.path not in present, told=survey.absent(one)) for one in absent
+    ]
+    return Fit(problems, absences)
+
+
+def unread_columns(
+    columns: Sequence[str], *, names: Collection[str], knows: Callable[[str], bool]
+) -> list[str]:
+    """What to say of declared columns that are no fields, where there is no mapping.
+
+    :param names: what fields are called.
+    """
+    known = {folded_name(name) for name in names}
+    unread = [(number, column) for number, column in enumerate(columns, 1) if not knows(column)]
+    if not any(knows(column) or folded_name(column) in known for column in columns):
+        numbers = _listed([str(number) for number, _ in unread])
+        return [f"mapping: none of the columns is an event field ({numbers}). Give a mapping. {_NO_HEADER}"]
+    told = [_unread_column(number, column, names=names) for number, column in unread[:_MOST_TOLD]]
+    rest = len(unread) - len(told)
+    return [*told, f"mapping: {rest} more columns are no event fields."] if rest else told
+
+
+def _unread_column(number: int, column: str, *, names: Collection[str]) -> str:
+    meant = closest_name(column, tuple(names))
+    shown = repr(column) if _is_tellable(column) else f"number {number}"
+    hint = f", or name it {meant!r} if that is what it is" if meant else ""
+    return f"mapping: column {shown} is no event field; give a mapping{hint}."
+
+
+def _nothing_inside(one: Asked) -> str:
+    head = one.column.partition(".")[0]
+    return (
+        f"{one.argument}: nothing can be found at {one.column!r}, since {head!r} holds no objects and no "
+        f"JSON of them. Map a column that does, or {head!r} as a whole; items of a list go by number, from 0."
+    )
+
+
+class _State(Enum):
+    """What the first rows say of a column."""
+
+    THERE = auto()
+    NOWHERE = auto()
+    MAY_COME = auto()
+    NO_OBJECTS = auto()
+
+
+class _Survey:
+    """What the columns and first rows of a source hold."""
+
+    def __init__(
+        self, asked: Iterable[Asked], *, columns: Collection[str] | None, rows: Sequence[Row]
+    ) -> None:
+        self._is_declared = columns is not None
+        self._records = [row for row in rows if isinstance(row, Mapping)]
+        keys: Iterable[object] = (key for record in self._records for key in record)
+        self._columns = frozenset(
+            key for key in (keys if columns is None else columns) if isinstance(key, str)
+        )
+        self._ways: dict[int, list[str]] = {}
+        self._asked = [one.column for one in asked]
+        self.is_real = columns is None or not self._asked or self._has_any_asked()
+
+    def _has_any_asked(self) -> bool:
+        """Whether a name that is asked for is a column, if mistyped: a first row that is data has none."""
+        names = {name for column in self._asked for name in (*_heads(column), column)}
+        known = sorted(self._columns)[:_MOST_NAMES]
+        return any(name in self._columns or any(_is_one(name, one) for one in known) for name in names)
+
+    def state_of(self, column: str) -> _State:
+        """Whether the column is there, can never be, or may come in a later row."""
+        if column in self._columns:
+            return _State.THERE
+        heads = [head for head in _heads(column) if head in self._columns]
+        if not heads:
+            return _State.NOWHERE if self._is_declared else _State.MAY_COME
+        way = column.split(".")
+        if any(nested.has(record, way) for record in self._records):
+            return _State.THERE
+        told = [(record[head], head) for record in self._records for head in heads if head in record]
+        told = [(value, head) for value, head in told if not _is_empty(value)]
+        may_lead = any(nested.may_lead(value, way[head.count(".") + 1 :]) for value, head in told)
+        return _State.NO_OBJECTS if told and not may_lead else _State.MAY_COME
+
+    def slip_for(self, column: str) -> str | None:
+        """A name that is there, is asked for by nothing else, and was mistyped as this column."""
+        return next((name for name in self._names(column) if is_slip(column, of=name)), None)
+
+    def missing(self, one: Asked) -> str:
+        """What to say of a column that must be there and is not."""
+        return f"{one.argument}: the source has no column {one.column!r}{self._hint(one.column)}."
+
+    def absent(self, one: Asked) -> str:
+        """What to say of a column that may come."""
+        return (
+            f"{one.argument}: none of the first {len(self._records):,} rows has {one.column!r}"
+            f"{self._hint(one.column)}."
+        )
+
+    def _hint(self, column: str) -> str:
+        if not self.is_real:
+            return ""
+        meant = self.slip_for(column) or closest_name(column, tuple(self._names(column)))
+        return f"; the closest is {meant!r}" if meant else ""
+
+    def _names(self, column: str) -> list[str]:
+        """Names that may have been meant."""
+        depth = column.count(".") + 1
+        if depth not in self._ways:
+            inside = nested.ways_in(self._records[:_ROWS_LOOKED_INTO], depth=depth) if depth > 1 else []
+            names = {*self._columns, *inside}.difference(self._asked)
+            self._ways[depth] = sorted(filter(_is_tellable, names))[:_MOST_NAMES]
+        return self._ways[depth]
+
+
+def _heads(column: str) -> list[str]:
+    """Where a way may begin: ``a`` and ``a.b`` for ``a.b.c``."""
+    parts = column.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _is_one(name: str, column: str) -> bool:
+    """Whether a column is surely the one that is asked for; of few letters, a value may be as close."""
+    if folded_name(name) == folded_name(column):
+        return True
+    return min(len(name), len(column)) >= _LONG_ENOUGH and is_slip(name, of=column)
+
+
+def _is_empty(value: object) -> bool:
+    value = plain_value(value)
+    if isinstance(value, str | bytes):
+        return value.strip() in ("", "null", b"", b"null")
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or (isinstance(value, list | tuple) and not value)
+
+
+def _is_tellable(name: str) -> bool:
+    return _TELLABLE.fullmatch(name) is not None
+
+
+def _listed(numbers: Sequence[str]) -> str:
+    more = f" and {len(numbers) - _MOST_TOLD} more" if len(numbers) > _MOST_TOLD else ""
+    return f"columns {', '.join(numbers[:_MOST_TOLD])}{more}"
