@@ -188,6 +188,10 @@ class _Preparation:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
+        """The batches that this event completes, and those that waited too long for another of their group."""
+        return (*self._take(event, pending), *self._batcher.pass_by())
+
+    def _take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
         """The batches that this event completes; an event that is not to be sent gets its result instead."""
         if self.options.require_consent and event.consent is not True:
             pending.result = _without_consent(event)

@@ -21,7 +21,11 @@ from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Option
 from airflow_provider_tiktok.conversions.errors import AuthorizationError, ConfigurationError
 from airflow_provider_tiktok.conversions.http import RequestsTransport
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
-from airflow_provider_tiktok.conversions.liveramp.adapter import AdapterClient, LiveRampDestination
+from airflow_provider_tiktok.conversions.liveramp.adapter import (
+    MOST_EVENTS_APART,
+    AdapterClient,
+    LiveRampDestination,
+)
 from airflow_provider_tiktok.conversions.liveramp.envelope_store import EnvelopeTable
 from airflow_provider_tiktok.conversions.liveramp.envelopes import Consent, EnvelopeClient, EnvelopeStatus
 from airflow_provider_tiktok.conversions.liveramp.payload import encode
@@ -36,6 +40,7 @@ from airflow_provider_tiktok.simulator import (
     DEFAULT_PLACEMENT_ID,
     Simulator,
 )
+from tests.conversions.delivery.ledger import Store
 from tests.conversions.liveramp.samples import (
     AT_ONCE,
     DAY,
@@ -173,6 +178,25 @@ def test_two_devices_of_one_person_are_two_sessions(adapter: AdapterClient, simu
     ]
     receipt = run(records, adapter).receipt
     assert (receipt.accepted, receipt.requests) == (10, 3)
+
+
+def test_an_open_session_holds_the_checkpoint_for_few(adapter: AdapterClient, simulator: Simulator) -> None:
+    """A session whose events lie far apart is sent early: a retry sends little again."""
+    sessions = [*(f"AgSession-{n}" for n in range(700))]
+    for n in range(0, 700, 50):
+        sessions[n] = "AgWeek"  # open from the first row on, and filled by none
+    records = [web_record(event_id=str(n), user={"envelope": session}) for n, session in enumerate(sessions)]
+    checkpoints = Store()
+    simulator.faults = [{"match": {"nth": list(range(500, 510))}, "effect": {"http_status": 401}}]
+    first = run(records, adapter, checkpoints=checkpoints)
+    assert isinstance(first.stopped_by, AuthorizationError)
+    simulator.faults = []
+    second = run(records, adapter, checkpoints=checkpoints)
+    assert second.stopped_by is None
+    assert second.receipt.accepted == 700
+    deliveries = [entry.deliveries for entry in simulator.liveramp_ledger.events()]
+    assert (len(deliveries), max(deliveries)) == (700, 2)
+    assert sum(deliveries) - 700 <= MOST_EVENTS_APART + 8
 
 
 def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulator) -> None:
