@@ -20,6 +20,8 @@ FIRST_ROWS = 1000
 FIRST_BYTES = 16_000_000
 """How much these rows may hold, about, so that large ones fill no memory: fewer are looked at then."""
 
+_SMALL = 8
+
 Find = Callable[[ConversionEvent], Sequence[Violation]]
 """What is wrong with an event."""
 
@@ -77,10 +79,13 @@ def _is_of(path: str, lacking: frozenset[str]) -> bool:
 
 def _size_of(value: object) -> int:
     """About how many bytes a row or a value in it holds."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(map(_size_of, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(_size_of, value))
-    return 8
+    try:
+        if isinstance(value, str | bytes):
+            return len(value)
+        if isinstance(value, Mapping):
+            return sum(map(_size_of, value.values()))
+        if isinstance(value, list | tuple):
+            return sum(map(_size_of, value))
+    except Exception:  # a value that cannot be read is told when its row is
+        return _SMALL
+    return _SMALL

@@ -174,10 +174,10 @@ class EventMapping:
         :returns: mapped columns that none of these rows has, but that later ones may have.
         :raises ConfigurationError: naming the argument, the column, and the closest column there is.
         """
-        if columns is None and not any(isinstance(row, Mapping) for row in rows):
-            return []
         asked = list(self._asked_columns())
         found = fit(asked, columns=columns, rows=rows, default_paths=self._default_paths)
+        if found is None:
+            return []
         needed = [one for one in found.absences if one.is_whole and one.path in _NEEDED]
         problems = [*found.problems, *(f"{one.told} No event is sent without it." for one in needed)]
         problems += self._unmapped_paths()

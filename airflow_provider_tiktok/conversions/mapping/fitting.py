@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -77,14 +77,16 @@ def fit(
     columns: Collection[str] | None,
     rows: Sequence[Row],
     default_paths: Collection[str],
-) -> Fit:
-    """What is wrong with the columns of a source.
+) -> Fit | None:
+    """What is wrong with the columns of a source; ``None`` where nothing is known of them.
 
     :param columns: all columns of a source that declares them.
     :param rows: its first rows. Unreadable ones say nothing.
     :param default_paths: fields that have a default.
     """
     survey = _Survey(asked, columns=columns, rows=rows)
+    if columns is None and not survey.n_records:
+        return None
     problems: list[str] = []
     absent: list[Asked] = []
     present: set[str] = set(default_paths)
@@ -154,7 +156,7 @@ class _Survey:
         self, asked: Iterable[Asked], *, columns: Collection[str] | None, rows: Sequence[Row]
     ) -> None:
         self._is_declared = columns is not None
-        self._records = [row for row in rows if isinstance(row, Mapping)]
+        self._records = [record for record in map(_record_of, rows) if record is not None]
         keys: Iterable[object] = (key for record in self._records for key in record)
         self._columns = frozenset(
             key for key in (keys if columns is None else columns) if isinstance(key, str)
@@ -162,6 +164,11 @@ class _Survey:
         self._ways: dict[int, list[str]] = {}
         self._asked = [one.column for one in asked]
         self.is_real = columns is None or not self._asked or self._has_any_asked()
+
+    @property
+    def n_records(self) -> int:
+        """Rows that can be read."""
+        return len(self._records)
 
     def _has_any_asked(self) -> bool:
         """Whether a name that is asked for is a column, if mistyped: a first row that is data has none."""
@@ -195,7 +202,7 @@ class _Survey:
     def absent(self, one: Asked) -> str:
         """What to say of a column that may come."""
         return (
-            f"{one.argument}: none of the first {len(self._records):,} rows has {one.column!r}"
+            f"{one.argument}: none of the first {self.n_records:,} rows has {one.column!r}"
             f"{self._hint(one.column)}."
         )
 
@@ -215,6 +222,14 @@ class _Survey:
         return self._ways[depth]
 
 
+def _record_of(row: object) -> dict[Any, Any] | None:
+    """What a row holds; ``None`` for one that cannot be read."""
+    try:
+        return dict(row) if isinstance(row, Mapping) else None
+    except Exception:  # told when the row is read
+        return None
+
+
 def _heads(column: str) -> list[str]:
     """Where a way may begin: ``a`` and ``a.b`` for ``a.b.c``."""
     parts = column.split(".")
@@ -229,7 +244,10 @@ def _is_one(name: str, column: str) -> bool:
 
 
 def _is_empty(value: object) -> bool:
-    value = plain_value(value)
+    try:
+        value = plain_value(value)
+    except Exception:  # told when its row is read
+        return False
     if isinstance(value, str | bytes):
         return value.strip() in ("", "null", b"", b"null")
     is_nan = isinstance(value, float) and value != value

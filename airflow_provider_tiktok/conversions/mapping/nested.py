@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.values import from_json
 
 ABSENT: Final = object()
@@ -89,10 +88,7 @@ def _is_place(name: str) -> bool:
 
 def may_lead(value: object, way: Sequence[str]) -> bool:
     """Whether a way can go on inside of such a value: by a name in an object, by a number in a list."""
-    try:
-        inside = opened(value)
-    except EventError:
-        return False
+    inside = _opened_quietly(value)
     return isinstance(inside, Mapping) or (inside is not None and _is_place(way[0]))
 
 
@@ -100,8 +96,15 @@ def has(row: object, way: Sequence[str]) -> bool:
     """Whether a way leads to something, be it empty."""
     try:
         return find(row, way) is not ABSENT
-    except EventError:
+    except Exception:  # a value that cannot be read is told when its row is
         return False
+
+
+def _opened_quietly(value: object) -> Opened:
+    try:
+        return opened(value)
+    except Exception:  # as above
+        return None
 
 
 def ways_in(rows: Sequence[Mapping[Any, Any]], *, depth: int) -> list[str]:
@@ -116,10 +119,7 @@ def ways_in(rows: Sequence[Mapping[Any, Any]], *, depth: int) -> list[str]:
 
 
 def _ways(value: object, *, depth: int) -> Iterator[str]:
-    try:
-        inside = opened(value)
-    except EventError:
-        return
+    inside = _opened_quietly(value)
     if not isinstance(inside, Mapping):
         return
     for key, member in inside.items():

@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
 from airflow_provider_tiktok.conversions.mapping import Absence, EventMapping
+from tests.conversions.values.odd_values import Broken
 
 EVERY_EVENT = {"event": "Purchase", "event_time": 1767225600}
 """What no event can do without."""
@@ -263,3 +264,18 @@ def test_a_way_that_no_column_begins_is_no_column() -> None:
     assert "no column 'customer.email'" in problem({"user.email": "customer.email"}, ["client"])
     (absence,) = check({"user.email": "customer.email"}, rows=[{"client": 1}])
     assert absence.path == "user.email"
+
+
+def test_values_and_rows_that_break_when_asked_are_told_in_their_place() -> None:
+    """Not by the look at the first rows: each is a result of its own later."""
+
+    class BrokenRow(dict[str, Any]):
+        def keys(self) -> Any:
+            raise RuntimeError("jane@example.com")
+
+        __iter__ = keys
+
+    rows: list[Any] = [BrokenRow(), Broken(), {"data": Broken()}, {"data": {"revenue": Broken()}}]
+    assert check(VALUE, rows=rows) == []
+    assert "nothing can be found" in problem(VALUE, rows=rows[:3])
+    assert check(VALUE, rows=rows[:2]) == []
