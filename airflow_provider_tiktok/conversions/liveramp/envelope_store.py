@@ -105,7 +105,7 @@ class EnvelopeTable:
         out of a table that gets no new ones, the person may have withdrawn consent.
         """
         try:
-            self._seen = {key: self._read(key) for key in keys}
+            self._seen |= {key: self._read(key) for key in keys}
             self._connection.rollback()  # no lock is held while LiveRamp is asked
         except Exception as error:
             raise _not_written(f"table {self._table}", error, verb="read from") from None

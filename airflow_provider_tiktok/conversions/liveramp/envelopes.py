@@ -41,7 +41,11 @@ from airflow_provider_tiktok.conversions.http import (
 )
 from airflow_provider_tiktok.conversions.liveramp.consent import Consent
 from airflow_provider_tiktok.conversions.liveramp.identifiers import Identifier
-from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import LIVERAMP_TYPE, value_of_answer
+from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import (
+    LIVERAMP_TYPE,
+    is_envelope,
+    value_of_answer,
+)
 
 BASE_URL: Final = "https://api.rlcdn.com"
 
@@ -231,7 +235,7 @@ def _read_reply(reply: HttpReply, *, success: EnvelopeStatus, attempts: int) -> 
     if status is not None:
         return EnvelopeReply(status=status, attempts=attempts)
     value = value_of_answer(_read_document(reply.body) or {})
-    if value is None:
+    if value is None or not is_envelope(value):
         return EnvelopeReply(status=EnvelopeStatus.NOT_IN_ANSWER, attempts=attempts)
     return EnvelopeReply(status=success, envelope=value, attempts=attempts)
 

@@ -72,6 +72,9 @@ FIELDS: Final = (
 _IN_A_ROW: Final = 20
 """So many refusals without any success, or failures without one between them, are no single person's."""
 
+_MOST_HELD: Final = 1000
+"""So many rows wait at most for an answer that proves the placement right."""
+
 _RENEWED: Final = frozenset({EnvelopeStatus.REFRESHED, EnvelopeStatus.RETRIEVED})
 
 CHANGING: Final = _RENEWED | {EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT}
@@ -341,6 +344,7 @@ class _Run:
         self._failed_in_a_row = 0
         self._wait_named_s: float | None = None
         self._stopped_by: BaseException | None = None
+        self._held: list[EnvelopeResult] = []
         self.statuses: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.requests = 0
@@ -350,11 +354,26 @@ class _Run:
             for page in pages:
                 planned = _unless_gone([self._plan(row) for row in page], store)
                 opened = [(row, self._open(plan, pool)) for row, plan in planned]
-                answered = [self._result(row, answer) for row, answer in opened]
-                results = store.write(answered) or answered
-                self.statuses.update(result.status.value for result in results)
-                log.info("%d rows settled, %d asked about", self.statuses.total(), self.asked.total())
+                self._held += [self._result(row, answer) for row, answer in opened]
+                if self._is_proven() or self._stop.is_set() or len(self._held) >= _MOST_HELD:
+                    self._store_held(store)
                 self._check_progress()
+            if self._held:
+                self._store_held(store)
+
+    def _store_held(self, store: EnvelopeStore) -> None:
+        """Store what is held. Envelopes are removed only if LiveRamp gave one to anybody, or to few none."""
+        if not self._is_proven() and self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT] >= _IN_A_ROW:
+            raise self._stopped_by or self._none_for_anybody()
+        answered, self._held = self._held, []
+        results = store.write(answered) or answered
+        self.statuses.update(result.status.value for result in results)
+        log.info("%d rows settled, %d asked about", self.statuses.total(), self.asked.total())
+
+    def _is_proven(self) -> bool:
+        """Whether removals may be believed: LiveRamp gives envelopes, or removes none."""
+        is_renewing = any(self.asked[status] for status in _RENEWED)
+        return is_renewing or not self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT]
 
     def verdict(self) -> ConversionsError | None:
         """What speaks against a run that came to its end."""
@@ -365,6 +384,13 @@ class _Run:
             return ConfigurationError(
                 f"LiveRamp refused all {legal} rows for legal reasons (HTTP status 451): check the "
                 "placement's countries against the rows' addresses, and the consent strings.",
+                attempts=self.requests,
+            )
+        absent = self.asked[EnvelopeStatus.NOT_IN_ANSWER]
+        if absent and not self._has_success(but=EnvelopeStatus.NOT_IN_ANSWER):
+            return ConfigurationError(
+                f"None of LiveRamp's {absent} answers held an envelope of type 19, which is the one for "
+                "TikTok: ask LiveRamp to enable it for this placement.",
                 attempts=self.requests,
             )
         failed = self.statuses[EnvelopeStatus.FAILED]
@@ -450,6 +476,15 @@ class _Run:
         return ConfigurationError(
             f"LiveRamp refused all {refused} requests (HTTP status 400): check the placement id, and that "
             "the column of envelopes holds envelopes.",
+            attempts=self.requests,
+        )
+
+    def _none_for_anybody(self) -> ConfigurationError:
+        count = self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT]
+        return ConfigurationError(
+            f"LiveRamp has an envelope for none of {count} people (HTTP status 204), as if all had opted "
+            "out. Nothing was removed. Check that the consent strings name LiveRamp, vendor 97, and that the "
+            "envelopes are of this placement; remove the envelopes of people who did opt out by yourself.",
             attempts=self.requests,
         )
 

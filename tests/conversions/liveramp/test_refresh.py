@@ -441,6 +441,60 @@ def test_legal_refusals_alone_are_a_setting_s_fault() -> None:
     assert len(store.results) == 3
 
 
+@pytest.mark.parametrize("page_size", [1, 7, 100])
+def test_a_placement_that_has_nobody_s_envelope_empties_no_store(page_size: int) -> None:
+    """204 for all is a setting's fault: believed, it would remove every envelope there is, and be green."""
+    store = Memory()
+    ended = run([row(n) for n in range(70)], LiveRamp(lambda one: reply(204)), store, page_size=page_size)
+    assert isinstance(ended.stopped_by, ConfigurationError)
+    assert "none of 70 people" in str(ended.stopped_by)
+    assert store.results == {}
+    assert not ended.report.is_complete
+
+
+def test_many_opt_outs_are_believed_once_somebody_has_an_envelope() -> None:
+    """However late the first one comes; all rows are stored, in their order."""
+    store = Memory()
+    liveramp = LiveRamp(lambda one: None if one == "Ag-65" else reply(204))
+    ended = run([row(n) for n in range(70)], liveramp, store, page_size=10)
+    assert ended.stopped_by is None
+    assert ended.report.statuses == {"no_consent_or_opted_out": 69, "refreshed": 1}
+    assert list(store.results) == list(range(70))
+
+
+def test_few_opt_outs_are_believed() -> None:
+    """A small store may well hold none but those."""
+    store = Memory()
+    ended = run([row(n) for n in range(19)], LiveRamp(lambda one: reply(204)), store, page_size=5)
+    assert ended.stopped_by is None
+    assert ended.report.statuses == {"no_consent_or_opted_out": 19}
+
+
+def test_no_more_rows_wait_for_a_proof_than_fit_into_memory() -> None:
+    """Beyond, the run stops; rows that removed nothing wait for none."""
+    liveramp = LiveRamp(lambda one: reply(204))
+    ended = run([row(n) for n in range(3000)], liveramp, Memory(), page_size=500)
+    assert isinstance(ended.stopped_by, ConfigurationError)
+    assert len(liveramp.asked) == 1000
+    store = Memory()
+    rows = [row(0), *(row(n, refreshed_at=NOW) for n in range(1, 3000))]
+    assert run(rows, liveramp, store, page_size=500).report.rows == 3000
+    assert len(store.pages[0]) == 1000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"envelopes": []}, {"envelope": None}, {"envelope": "null"}, {"envelopes": [{"type": 24, "value": ENVELOPE}]}, {}, {"envelope": "d" * 64}, {"envelope": "person@example.com"}, {"error": "no"}],
+)
+def test_answers_without_an_envelope_are_no_success(answer: Any) -> None:
+    """Words for nothing are not stored as envelopes; where nobody gets one, the run says so."""
+    store = Memory()
+    ended = run([row(n) for n in range(3)], LiveRamp(lambda one: reply(200, answer)), store)
+    assert isinstance(ended.stopped_by, ConfigurationError)
+    assert ended.report.statuses == {"not_in_answer": 3}
+    assert store.results[0].envelope == "Ag-0"
+
+
 def test_failed_rows_keep_their_envelope_and_speak_against_the_run() -> None:
     """After all others; another try finds them still due."""
     store = Memory()
