@@ -7,9 +7,10 @@ Whoever knows the configuration id can post under it, and it stands in the path:
 log and no error.
 
 What is documented: all events of one request belong to one user session, and many events in one request are
-not meant. What is not: statuses, bodies, limits, credentials. So any status of success counts, whatever its
-body, and bodies are not read at all. LiveRamp passes events on later, and drops what it does not support
-without a word: its acceptance proves no delivery to TikTok.
+not meant. What is not: statuses, bodies, limits, credentials. So any status of success counts, unless its
+body is a page for people, or says in so many words that it failed; nothing else of a body is read. LiveRamp
+passes events on later, and drops what it does not support without a word: its acceptance proves no delivery
+to TikTok.
 
 Source: LiveRamp, "The TikTok Events API", read 2026-11.
 """
@@ -26,6 +27,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
+import msgspec
 from msgspec import structs
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
@@ -70,6 +72,10 @@ _OPENING, _CLOSING = b'{"events":[', b"]}"
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 _PHONE_NUMBER: Final = re.compile(r"[0-9.-]{7,16}")
+
+_LONGEST_BODY: Final = 65_536
+_PAGE: Final = re.compile(rb"<[^\0]*?<(?:title|body|form|h1)\b", re.IGNORECASE)
+_FAILED: Final = frozenset({"error", "failed", "failure", "invalid", "refused", "rejected"})
 
 _MAY_BE_ONE_EVENT: Final = frozenset({400, 422})
 _REFUSALS_WITHOUT_SUCCESS: Final = 20
@@ -156,7 +162,7 @@ class AdapterClient:
 
     def _classify(self, request: HttpRequest, reply: HttpReply) -> Answer:
         answer = judge_status(reply.status, reply.headers)
-        verdict = self._refusals.judge(answer.verdict, status=reply.status)
+        verdict = self._refusals.judge(_verdict_of(reply, answer.verdict))
         return structs.replace(
             answer,
             verdict=verdict,
@@ -187,15 +193,42 @@ class _Refusals:
         self._refused = 0
         self._has_accepted = False
 
-    def judge(self, verdict: Verdict, *, status: int) -> Verdict:
+    def judge(self, verdict: Verdict) -> Verdict:
         """The verdict on one reply, in the light of those before."""
         with self._lock:
             self._has_accepted |= verdict is Verdict.ACCEPTED
-            if status not in _MAY_BE_ONE_EVENT:
+            if verdict is not Verdict.PAYLOAD:
                 return verdict
             self._refused += 1
             is_fault_of_all = not self._has_accepted and self._refused > _REFUSALS_WITHOUT_SUCCESS
             return Verdict.CONFIGURATION if is_fault_of_all else Verdict.PAYLOAD
+
+
+def _verdict_of(reply: HttpReply, verdict: Verdict) -> Verdict:
+    """The verdict by status, and by a body that takes a success back."""
+    if reply.status in _MAY_BE_ONE_EVENT:
+        return Verdict.PAYLOAD
+    if verdict is not Verdict.ACCEPTED:
+        return verdict
+    body = reply.body[:_LONGEST_BODY].lstrip()
+    if _PAGE.match(body):  # some proxy's, or another host's
+        return Verdict.UNKNOWN
+    return Verdict.PAYLOAD if _speaks_of_failure(body) else verdict
+
+
+def _speaks_of_failure(body: bytes) -> bool:
+    """Whether a body says that events were not taken, in the words that APIs have for it."""
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    if not isinstance(document, Mapping):
+        return False
+    said = {str(name).casefold(): value for name, value in document.items()}
+    status = said.get("status")
+    is_failed = isinstance(status, str) and status.casefold() in _FAILED
+    is_denied = any(said.get(name) is False for name in ("success", "ok", "accepted"))
+    return is_failed or is_denied or any(said.get(name) for name in ("error", "errors"))
 
 
 class LiveRampDestination:
@@ -226,7 +259,7 @@ class LiveRampDestination:
             )
         self._client = client
         self._check = check
-        self._platforms = tuple(platforms)
+        self._platforms = _checked_platforms(platforms)
         self._limits = Limits(
             max_events=max_events,
             max_bytes=max_bytes,
@@ -268,6 +301,18 @@ class LiveRampDestination:
     def send(self, batch: Batch) -> Answer:
         """LiveRamp's answer to one session's events, sent in order of time."""
         return self._client.send([event.body for event in sorted(batch.events, key=_time_of)])
+
+
+def _checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
+    """LiveRamp passes an event on to no platform it does not know, and does not say so."""
+    names = (platforms,) if isinstance(platforms, str) else tuple(platforms)
+    is_named = names and all(name and str(name).strip() == name for name in names)
+    if not is_named or len(set(names)) < len(names):
+        raise ConfigurationError("event_manager: give a list of platforms, such as ['tiktok'], each once.")
+    for name in names:
+        if name != "tiktok" and re.sub(r"[^a-z]", "", name.casefold()) == "tiktok":
+            raise ConfigurationError(f"event_manager: write 'tiktok' in place of {name!r}.")
+    return names
 
 
 def _session_of(event: PreparedEvent) -> bytes:

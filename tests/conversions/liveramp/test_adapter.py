@@ -142,6 +142,42 @@ def test_a_refusal_is_first_taken_for_the_event_s_fault(status: int) -> None:
     assert client(Script(reply(status))).send([b"{}"]).verdict is Verdict.PAYLOAD
 
 
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        *((text, Verdict.ACCEPTED) for text in (b"", b"OK", b"{}", b"[]", b"null", b'{"status":"accepted"}')),
+        *(
+            (text, Verdict.ACCEPTED)
+            for text in (b'{"errors":[]}', b'{"error":null}', b'{"message":"queued"}', b"{")
+        ),
+        *((text, Verdict.PAYLOAD) for text in (b'{"error":"x"}', b'{"errors":[1]}', b'{"success":false}')),
+        *(
+            (text, Verdict.PAYLOAD)
+            for text in (b'{"status":"Error"}', b' {"Status":"failed"}', b'{"ok":false}')
+        ),
+    ],
+)
+def test_a_success_that_speaks_of_failure_is_none(body: bytes, verdict: Verdict) -> None:
+    """Whatever else a body says, LiveRamp documents none of it."""
+    assert client(Script(HttpReply(status=200, body=body, headers={}))).send([b"{}"]).verdict is verdict
+
+
+def test_a_page_for_people_is_no_answer() -> None:
+    """A proxy's login, or a host that is not LiveRamp's: nothing was taken, and the run must not be green."""
+    page = HttpReply(status=200, body=b"\n<!doctype html><title>Sign in</title>", headers={})
+    with pytest.raises(ProtocolError):
+        client(Script(page)).send([b"{}"])
+
+
+@pytest.mark.parametrize(
+    "platforms", [[], [""], [" tiktok"], ["tiktok", "tiktok"], ["TikTok"], ["tik_tok"], [None], "TIKTOK", ""]
+)
+def test_platforms_that_get_nothing_are_refused(platforms: Any) -> None:
+    """LiveRamp would answer with success and pass nothing on."""
+    with pytest.raises(ConfigurationError, match="event_manager"):
+        LiveRampDestination(client(Script()), check=lambda event: (), platforms=platforms)
+
+
 def test_refusals_without_any_success_become_a_fault_of_the_configuration() -> None:
     """What refuses everything would send every event to the dead letters, one by one."""
     adapter = client(Script(reply(400)))

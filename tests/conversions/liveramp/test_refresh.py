@@ -484,7 +484,16 @@ def test_no_more_rows_wait_for_a_proof_than_fit_into_memory() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [{"envelopes": []}, {"envelope": None}, {"envelope": "null"}, {"envelopes": [{"type": 24, "value": ENVELOPE}]}, {}, {"envelope": "d" * 64}, {"envelope": "person@example.com"}, {"error": "no"}],
+    [
+        {"envelopes": []},
+        {"envelope": None},
+        {"envelope": "null"},
+        {"envelopes": [{"type": 24, "value": ENVELOPE}]},
+        {},
+        {"envelope": "d" * 64},
+        {"envelope": "person@example.com"},
+        {"error": "no"},
+    ],
 )
 def test_answers_without_an_envelope_are_no_success(answer: Any) -> None:
     """Words for nothing are not stored as envelopes; where nobody gets one, the run says so."""
