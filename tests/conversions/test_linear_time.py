@@ -14,6 +14,7 @@ import pytest
 
 from airflow_provider_tiktok.conversions import event_names, values
 from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.validation.representation import text_fault
 
 LENGTH = 50_000
@@ -73,3 +74,47 @@ def test_twice_the_text_takes_about_twice_the_time(read: Callable[[str], Any], t
     twice = seconds_of(read, text[: len(text) // 2] + text)
     # What takes less than a few milliseconds is linear enough, and too short to be measured.
     assert twice < max(MOST_TIMES * once, 0.02)
+
+
+GROUPED = EventMapping(
+    {"user.email": "mail", "properties.content_ids": "sku", "properties.contents[].price": "price"},
+    group_by="order",
+)
+RECORDS = EventMapping()
+
+
+def _order_of(n_rows: int) -> Any:
+    rows = ({"order": 1, "mail": f"{n}@example.com", "sku": n, "price": "x"} for n in range(n_rows))
+    return list(GROUPED.events(rows))
+
+
+def _repeated_orders(n_rows: int) -> Any:
+    rows = ({"order": n % 100, "mail": f"{n}@example.com", "sku": n, "price": 1} for n in range(n_rows))
+    return list(GROUPED.events(rows))
+
+
+def _record_of(n_keys: int) -> Any:
+    names = range(n_keys)
+    twice = {f"properties.x{n}": 1 for n in names} | {"properties": {f"x{n}": 2 for n in names}}
+    return list(RECORDS.events([twice]))
+
+
+def _way_into(n_keys: int) -> Any:
+    row = {"data": [(f"key {n}", n) for n in range(n_keys)]}
+    rules = EventMapping(
+        {"properties.value": "data.total"}, defaults={"event": "x", "event_time": 1_767_225_600}
+    )
+    return rules.check_source(["data"], [row]), list(rules.events([row]))
+
+
+@pytest.mark.parametrize("make", [_order_of, _repeated_orders, _record_of, _way_into])
+def test_twice_the_rows_or_keys_take_about_twice_the_time(make: Callable[[int], Any]) -> None:
+    """One order of many rows, many faults in one record, a column with many keys inside."""
+    once, twice = (min(_seconds(make, n) for _ in range(3)) for n in (4000, 8000))
+    assert twice < max(MOST_TIMES * once, 0.02)
+
+
+def _seconds(make: Callable[[int], Any], n: int) -> float:
+    began = time.process_time()
+    make(n)
+    return time.process_time() - began

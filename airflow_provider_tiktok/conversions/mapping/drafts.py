@@ -42,7 +42,7 @@ class Draft:
     :ivar faulty: fields with a value that was refused, so that no default covers for it.
     """
 
-    __slots__ = ("faulty", "record", "row", "rows", "values", "violations")
+    __slots__ = ("_named_twice", "faulty", "record", "row", "rows", "values", "violations")
 
     def __init__(self, row: int) -> None:
         self.row = row
@@ -51,6 +51,7 @@ class Draft:
         self.values: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
         self.violations: list[Violation] = []
         self.faulty: set[Field] = set()
+        self._named_twice: set[Field] = set()
 
     def refuse(self, path: str, error: Exception) -> None:
         """Takes down every fault behind an error."""
@@ -88,8 +89,8 @@ class Draft:
         """
         if self.values[field.section].setdefault(field.name, value) == value:
             return
-        path = _first_item(field.path)
-        if not any(one.path == path and one.rule == "named_twice" for one in self.violations):
+        if field not in self._named_twice:
+            self._named_twice.add(field)
             self.refuse_field(field, EventError("named_twice", remedy=_NAMED_TWICE))
 
     def drop_faulty(self) -> None:

@@ -6,23 +6,31 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import namedtuple
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_tiktok.conversions.errors import EventError
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.columns import getter
 from airflow_provider_tiktok.conversions.mapping.nested import ABSENT, find, has, ways_in
 from airflow_provider_tiktok.conversions.sources.arrow_rows import rows_of
+from airflow_provider_tiktok.conversions.sources.files import FilesSource
+from airflow_provider_tiktok.conversions.sources.records import RecordsSource
+from airflow_provider_tiktok.conversions.sources.sql import SqlSource
 from tests.conversions.mapping.plain import event_of, faults
 
+EVERY_EVENT = {"event": "Purchase", "event_time": 1767225600}
 Composite = namedtuple("Composite", ["revenue", "currency"])
 
 
@@ -156,3 +164,47 @@ def test_text_and_object_are_one(value: Any, way: list[str]) -> None:
     if isinstance(value, str):
         return  # a text that happens to be JSON, which is opened as what it says
     assert find(parsed, ["data", *way]) == find(text, ["data", *way])
+
+
+@pytest.mark.parametrize("kind", ["lines", "csv", "struct", "map", "text", "sqlite", "frame", "records"])
+def test_every_source_gives_what_is_nested(kind: str, tmp_path: Path) -> None:
+    """The same orders with the same amounts, whichever way the object takes; a slip is found in each."""
+    rules = EventMapping({"properties.value": "data.revenue"}, defaults=EVERY_EVENT)
+    slip = EventMapping({"properties.value": "data.revenu"}, defaults=EVERY_EVENT)
+    source = _source_of(kind, tmp_path)
+    rows = list(source.rows())
+    assert rules.check_source(source.columns, rows) == []
+    assert [str(event.properties["value"]) for event in rules.events(rows)] == ["27.5", "0.25"]
+    with pytest.raises(ConfigurationError, match=r"the closest is 'data\.revenue'"):
+        slip.check_source(source.columns, rows)
+
+
+def _source_of(kind: str, folder: Path) -> Any:
+    objects = [{"revenue": 27.5}, {"revenue": 0.25}]
+    texts = [json.dumps(one) for one in objects]
+    path = folder / f"orders.{ {'lines': 'jsonl', 'csv': 'csv'}.get(kind, 'parquet') }"
+    if kind == "records":
+        return RecordsSource([{"data": one} for one in objects])
+    if kind == "frame":
+        return RecordsSource(pd.DataFrame({"data": texts}))
+    if kind == "sqlite":
+        return SqlSource(lambda: _database_of(texts), "SELECT data FROM orders ORDER BY n")
+    if kind == "lines":
+        path.write_text("".join(json.dumps({"data": one}) + "\n" for one in objects))
+    elif kind == "csv":
+        pd.DataFrame({"data": texts}).to_csv(path, index=False)
+    else:
+        arrow, values = {
+            "struct": (pa.struct({"revenue": pa.float64()}), objects),
+            "map": (pa.map_(pa.string(), pa.float64()), [list(one.items()) for one in objects]),
+            "text": (pa.string(), texts),
+        }[kind]
+        pq.write_table(pa.table({"data": pa.array(values, arrow)}), path)
+    return FilesSource([path])
+
+
+def _database_of(texts: list[str]) -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE orders (n INTEGER, data TEXT)")
+    database.executemany("INSERT INTO orders VALUES (?, ?)", enumerate(texts))
+    return database
