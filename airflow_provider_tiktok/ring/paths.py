@@ -38,16 +38,23 @@ def as_path(path: str | os.PathLike[str], *, conn_id: str | None = None) -> Any:
 
 
 def find_files(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, conn_id: str | None = None
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    conn_id: str | None = None,
+    below: str | None = None,
 ) -> list[Any]:
     """The files that the paths name: each path's own in the order of their names, path by path.
 
-    :param paths: a file, a folder (every file directly in it), or a pattern with ``*``, ``?``, ``[...]``.
-    :raises ConfigurationError: a path names no file.
+    :param paths: a file, a folder (every file directly in it), or a pattern with ``*``, ``?``, ``[...]``. Of
+        a folder or pattern those files are left out that the path does not spell out and that, or whose
+        folders, begin with ``.`` or ``_``: what tools leave beside their data, such as ``_SUCCESS``.
+    :param below: folder that no local file may lie outside of once links are resolved; ``None``: any may.
+    :raises ConfigurationError: a path names no file, or one outside of ``below``.
     """
     if isinstance(paths, str) or not isinstance(paths, list | tuple | set):
         paths = [paths]  # type: ignore[list-item]
-    return [file for path in paths for file in _files_of(path, conn_id=conn_id)]
+    files = [file for path in paths for file in _files_of(path, conn_id=conn_id)]
+    return files if below is None else [_resolved(file, folder=as_path(below)) for file in files]
 
 
 def run_label(context: Mapping[str, Any]) -> str:
@@ -74,27 +81,66 @@ def default_dead_letters(context: Mapping[str, Any]) -> str:
 
 
 def _files_of(path: str | os.PathLike[str], *, conn_id: str | None) -> list[Any]:
-    base, pattern = _split_pattern(str(path)) if isinstance(path, str) else (path, None)
     try:
+        is_text = isinstance(path, str)
+        base, pattern = _split_pattern(str(path), conn_id=conn_id) if is_text else (path, None)
         root = as_path(base, conn_id=conn_id)
         if pattern is None and not root.is_dir():
-            return [root]
+            return [_checked_file(root)]
         found = sorted((file for file in root.glob(pattern or "*") if file.is_file()), key=str)
+        taken = [file for file in found if not _is_aside(file, root, pattern=pattern or "")]
     except OSError as error:
         raise ConfigurationError(f"path: {path} cannot be looked up ({type(error).__name__}).") from error
-    if not found:
+    if not taken:
         raise ConfigurationError(
-            f"path: {path} matches no file. An empty file would be taken as zero events."
+            f"path: {path} matches no file; {len(found)} whose names begin with '.' or '_' are left out."
+            if found
+            else f"path: {path} matches no file. An empty file would be taken as zero events."
         )
-    return found
+    return taken
 
 
-def _split_pattern(path: str) -> tuple[str, str | None]:
-    """Folder and pattern; the pattern begins at the first part of the path that has a wildcard."""
+def _is_aside(file: Any, root: Any, *, pattern: str) -> bool:
+    """Whether file or folder has a name for what is no data, and the pattern does not ask for such names."""
+    way = str(file).removeprefix(f"{str(root).rstrip('/')}/").split("/")
+    asked = {part[:1] for part in pattern.split("/")}
+    return any(part.startswith((".", "_")) and part[0] not in asked for part in way)
+
+
+def _checked_file(path: Any) -> Any:
+    """The path, unless it is a local one of something that never ends, such as a device or a pipe."""
+    if isinstance(path, Path) and not hasattr(path, "protocol") and path.exists() and not path.is_file():
+        raise ConfigurationError(f"path: {path} is no file: name a file, a folder or a pattern.")
+    return path
+
+
+def _resolved(file: Any, *, folder: Any) -> Any:
+    """The local file that is meant once all links are followed; what is read cannot be changed afterwards.
+
+    :raises ConfigurationError: it lies outside of the folder.
+    """
+    if not isinstance(file, Path) or hasattr(file, "protocol"):
+        return file
+    real = Path(os.path.realpath(file))
+    if not real.is_relative_to(os.path.realpath(folder)):
+        raise ConfigurationError("path: a file leads out of the folder that files may be read from.")
+    return _checked_file(real)
+
+
+def _split_pattern(path: str, *, conn_id: str | None) -> tuple[str, str | None]:
+    """Folder and pattern; the pattern begins at the first part of the path that has a wildcard.
+
+    A bracket in the name of a file or folder that is there is no wildcard.
+    """
     scheme, mark, rest = path.rpartition("://")
     parts = rest.split("/")
-    first = next((at for at, part in enumerate(parts) if has_magic(part)), None)
-    if first is None:
+    first = 0
+    while first < len(parts):
+        begin = f"{scheme}{mark}{'/'.join(parts[: first + 1])}"
+        if has_magic(parts[first]) and not ("[" in parts[first] and as_path(begin, conn_id=conn_id).exists()):
+            break
+        first += 1
+    else:
         return path, None
     folder = "/".join(parts[:first])
     if not folder:

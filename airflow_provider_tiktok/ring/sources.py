@@ -54,17 +54,19 @@ def open_files(
     path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     storage_conn_id: str | None = None,
+    below: str | None = None,
     **settings: Any,
 ) -> FilesSource:
     """The records of the files that ``path`` names.
 
+    :param below: folder that local files may not lead out of, links resolved; ``None``: they may be anywhere.
     :param settings: of ``FilesSource``; those that are ``None`` are left to it.
     :raises ConfigurationError: no file is named, or a setting is wrong.
     """
     from airflow_provider_tiktok.conversions.sources.files import FilesSource
 
     given = {name: value for name, value in settings.items() if value is not None}
-    return FilesSource(find_files(path, conn_id=storage_conn_id), **given)
+    return FilesSource(find_files(path, conn_id=storage_conn_id, below=below), **given)
 
 
 def database_hook(

@@ -130,7 +130,7 @@ class SendAskedEvents(_SendingTask, TikTokSendEventsOperator):
 
     def open_source(self) -> Source:
         """The file's records, or those of the input."""
-        return open_files(self._path) if self._path else super().open_source()
+        return open_files(self._path, below=self.events_folder) if self._path else super().open_source()
 
 
 class _LookingTask(AskedTask):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,6 +53,92 @@ def test_object_storage_is_searched_alike(folder: Path):
     """A path with a scheme is an object storage path, patterns included."""
     found = find_files(f"file://{folder}/*.jsonl")
     assert [str(file).rsplit("/", 1)[1] for file in found] == ["a.jsonl", "b.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("", ["part-0.csv"]),
+        ("*", ["part-0.csv"]),
+        ("**/*", ["part-0.csv", "day=1/part-1.csv"]),
+        ("**/*.csv", ["part-0.csv", "day=1/part-1.csv"]),
+        ("_late/*.csv", ["_late/part-2.csv"]),
+        ("_*/*", ["_late/part-2.csv"]),
+        (".part*", [".part-0.csv.crc"]),
+        ("_SUCCESS", ["_SUCCESS"]),
+    ],
+)
+def test_what_tools_leave_beside_data_is_left_out(
+    tmp_path: Path, pattern: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Markers, checksums and unfinished parts are no data, unless they are asked for by their names."""
+    for name in (
+        *("part-0.csv", "_SUCCESS", ".part-0.csv.crc", "_metadata", ".DS_Store", "._part-0.csv"),
+        *("_late/part-2.csv", ".staging/part-3.csv", "day=1/part-1.csv", "day=1/_committed_7"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert sorted(names(find_files(f"{tmp_path}/{pattern}".rstrip("/")), tmp_path)) == sorted(found)
+    monkeypatch.chdir(tmp_path)
+    assert sorted(map(str, find_files(pattern or "."))) == sorted(found)
+
+
+def test_a_folder_of_markers_alone_is_an_error(tmp_path: Path):
+    """A job that wrote no part is not zero events, and the words say what was seen."""
+    (tmp_path / "_SUCCESS").touch()
+    with pytest.raises(ConfigurationError, match=r"matches no file; 1 whose names begin with '\.' or '_'"):
+        find_files(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["orders[1].csv", "[2026] orders.csv", "a[", "x[!a].csv", "day[1]/a.csv"])
+def test_brackets_of_a_name_are_no_wildcard(tmp_path: Path, name: str):
+    """A file, or a folder, that is there under just this name is meant."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    (tmp_path / "orders1.csv").touch()
+    assert names(find_files(f"{tmp_path}/{name}"), tmp_path) == [name]
+    if "/" in name:
+        assert names(find_files(f"{tmp_path}/day[1]/*.csv"), tmp_path) == [name]
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/stdin"])
+def test_a_device_is_no_file(path: str):
+    """What may never end, or wait for ever, is not read."""
+    with pytest.raises(ConfigurationError, match="is no file"):
+        find_files(path)
+
+
+def test_a_pipe_is_no_file(tmp_path: Path):
+    """Opening it would wait for somebody who writes to it."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ConfigurationError, match="is no file"):
+        find_files(tmp_path / "pipe.csv")
+
+
+@pytest.mark.parametrize("path", ["link.csv", "*.csv", "", "linked/secret.csv", "linked", "linked/*", "**/*"])
+def test_no_link_leads_out_of_a_folder(tmp_path: Path, path: str):
+    """A file, folder or pattern below the folder names none outside of it, whatever links there are."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "secret.csv").touch()
+    (folder / "link.csv").symlink_to(tmp_path / "closed" / "secret.csv")
+    (folder / "linked").symlink_to(tmp_path / "closed")
+    with pytest.raises(ConfigurationError, match="leads out of the folder"):
+        find_files(f"{folder}/{path}".rstrip("/"), below=str(folder))
+
+
+def test_links_inside_of_a_folder_are_followed(tmp_path: Path):
+    """What is read is the file behind the link, so that a later change of the link changes nothing."""
+    folder = tmp_path / "open"
+    (folder / "new").mkdir(parents=True)
+    (folder / "new" / "a.csv").touch()
+    (folder / "latest").symlink_to(folder / "new")
+    (tmp_path / "way").symlink_to(folder)
+    for below in (folder, tmp_path / "way", f"file://{folder}"):
+        assert find_files(f"{below}/latest/*.csv", below=str(below)) == [folder / "new" / "a.csv"]
+    with pytest.raises(ConfigurationError, match="leads out of the folder"):
+        find_files(f"{tmp_path}/opened/a.csv", below=str(folder))
 
 
 def test_single_file_need_not_exist_yet(folder: Path):

@@ -195,6 +195,17 @@ def test_no_file_outside_the_folder_is_read(path: str, tiktok: Simulator, tmp_pa
         )
 
 
+def test_no_link_leads_out_of_the_folder(tiktok: Simulator, tmp_path: Path) -> None:
+    """Who may write below the folder, or name a link there, has no other file of the worker read."""
+    (tmp_path / "secret.jsonl").write_text('{"event": "Purchase"}')
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "link.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    folder = {"events_folder": str(tmp_path / "out")}
+    with pytest.raises(PermanentFailure, match="leads out of the folder"):
+        _send(SendAskedEvents, tmp_path, arguments=folder, demoMode=False, eventsPath="link.jsonl")
+    assert tiktok.requests == []
+
+
 @pytest.mark.parametrize(
     ("task", "kind"),
     [
