@@ -8,13 +8,18 @@ Where one chunk ends and the next begins is the source's business and changes no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any, Protocol
 
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
 
 CHUNK_ROWS = 1000
 """Rows of one chunk at most."""
+
+CHUNK_BYTES = 4_000_000
+"""A chunk takes no further row once its rows hold about this much."""
 
 
 class Chunk(Protocol):
@@ -25,12 +30,15 @@ class Chunk(Protocol):
     """
 
     @property
-    def names(self) -> tuple[str, ...] | None: ...
+    def names(self) -> tuple[str, ...] | None:
+        """The columns that every row has, in order."""
 
     @property
-    def unreadable(self) -> Mapping[int, UnreadableRow]: ...
+    def unreadable(self) -> Mapping[int, UnreadableRow]:
+        """The rows that cannot be read."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many rows there are."""
 
     def column(self, name: str) -> Sequence[Any]:
         """One value a row; ``None`` where a row has no such column or cannot be read."""
@@ -110,3 +118,15 @@ class RecordChunk:
     def row(self, place: int) -> Row:
         """The row at a place in the chunk, from 0."""
         return self._rows[place]
+
+
+def rows_of(chunks: Generator[Chunk, None, None], *, start: int = 0) -> Generator[Row, None, None]:
+    """The rows of the chunks one by one, after the first ``start``; closing it closes the chunks."""
+    with closing(chunks):
+        yield from islice(_each_row(chunks), start, None)
+
+
+def _each_row(chunks: Iterator[Chunk]) -> Iterator[Row]:
+    for chunk in chunks:
+        for place in range(len(chunk)):
+            yield chunk.row(place)

@@ -30,12 +30,14 @@ REPEATS_KNOWN_S = 48 * 3600
 class FilesReader(DeliverEventsOperator):
     """Sends the records of files; a subclass says where to.
 
-    Read are JSON Lines, JSON, CSV, TSV and Parquet, also compressed. A dead letter file of an earlier run is
-    a file like others: its events are sent again under their old ids, and a warning tells when that is too
-    late for TikTok to know them as repeats.
+    Read are JSON Lines, JSON, CSV, TSV and Parquet, also compressed. Files may differ in columns that are not
+    mapped; of columns that share a name each is called by its number, such as ``phone (column 3)``. A dead
+    letter file of an earlier run is a file like others: its events are sent again under their old ids, and a
+    warning tells when that is too late for TikTok to know them as repeats.
 
     :param path: a file, a folder, a pattern such as ``s3://sales/2026-11-23/*.jsonl.gz``, or several of
-        them (templated). Files of a folder or pattern are read in the order of their names.
+        them (templated). Files of a folder or pattern are read in the order of their names; those whose names
+        begin with ``.`` or ``_`` are left out, such as ``_SUCCESS``.
     :param storage_conn_id: Airflow connection of the object storage (templated). ``None``: as the
         environment says.
     :param format: ``jsonl``, ``json``, ``csv``, ``tsv``, ``parquet``; ``auto`` goes by the file's name.

@@ -59,7 +59,7 @@ class Source(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...] | None:
-        """Column names, ``None`` where each row has its own. Asked for after the first row was taken."""
+        """Column names of the latest row taken, ``None`` where each row has its own."""
 
     @property
     def is_ordered(self) -> bool:
@@ -188,7 +188,7 @@ class _Preparation:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
-        """The batches that this event completes, and those that waited too long for another of their group."""
+        """The batches that this event completes, and those that waited too long for their group."""
         return (*self._take(event, pending), *self._batcher.pass_by())
 
     def _take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
@@ -320,18 +320,30 @@ class _Run:
         """
         first: list[Row] = []
         broken: Exception | None = None
+        columns: tuple[str, ...] | None = None
+        rest: Iterator[Row] = iter(())
         with closing(self._source.rows(self._settlement.start)) as rows:
             try:
                 first.extend(islice(rows, 1))
+                columns = self._source.columns
+                rest = self._checked(rows, columns=columns)
                 if self._may_look_at_rows(first):
-                    take_first(rows, into=first)
+                    take_first(rest, into=first)
             except Exception as error:  # told after the rows before it
                 broken = error
-            self._check_columns(first)
+            self._check_columns(columns, first)
             yield from first
             if broken is not None:
                 raise broken
-            yield from rows
+            yield from rest
+
+    def _checked(self, rows: Iterator[Row], *, columns: tuple[str, ...] | None) -> Iterator[Row]:
+        """The rows, of which those with other columns than the ones before fit the mapping, too."""
+        for row in rows:
+            if self._source.columns is not columns:
+                columns = self._source.columns
+                self._preparation.mapping.check_source(columns, [row])
+            yield row
 
     def _may_look_at_rows(self, first: Sequence[Row]) -> bool:
         """Whether rows tell more than the declared columns.
@@ -343,10 +355,10 @@ class _Run:
         columns = self._source.columns
         return columns is None or self._preparation.mapping.looks_inside(columns)
 
-    def _check_columns(self, first: Sequence[Row]) -> None:
+    def _check_columns(self, columns: tuple[str, ...] | None, first: Sequence[Row]) -> None:
         rows = () if self._settlement.start else first
         mapping, find = self._preparation.mapping, self._preparation.find_faults
-        for absence in check_first_rows(mapping, columns=self._source.columns, rows=rows, find=find):
+        for absence in check_first_rows(mapping, columns=columns, rows=rows, find=find):
             self._settlement.warn(f"{absence.path}: column_absent", remedy=absence.told)
 
     def _submit(self, batch: Batch, pool: ThreadPoolExecutor) -> None:

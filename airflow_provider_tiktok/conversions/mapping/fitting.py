@@ -197,6 +197,9 @@ class _Survey:
 
     def missing(self, one: Asked) -> str:
         """What to say of a column that must be there and is not."""
+        if twins := sorted(name for name in self._columns if name.startswith(f"{one.column} (column ")):
+            shown = ", ".join(twins)
+            return f"{one.argument}: the source has several columns {one.column!r}: name one of {shown}."
         return f"{one.argument}: the source has no column {one.column!r}{self._hint(one.column)}."
 
     def absent(self, one: Asked) -> str:

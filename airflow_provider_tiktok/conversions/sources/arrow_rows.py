@@ -1,25 +1,49 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""Arrow columns and Parquet files to rows, a page at a time. Needs pyarrow, which is an extra."""
+"""Arrow columns and Parquet files to columns of Python values. Needs pyarrow, which is an extra.
+
+A few hundred bytes of Parquet can stand for gigabytes: one text that a million rows refer to, one page of
+zeros. So texts stay one object however many rows have them, and how many rows are read at once is told
+from what the file says of itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib import import_module
 from typing import IO, Any
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, ColumnChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
+from airflow_provider_tiktok.conversions.events import UnreadableRow
 from airflow_provider_tiktok.conversions.sources.tables import (
-    NumberedRow,
+    LinedChunk,
     Table,
     TableOptions,
-    find_repeated,
+    distinct_columns,
 )
+
+MAX_ROW_BYTES = 16_000_000
+"""A row with more in it is unreadable."""
+
+_READ_BYTES = 16_000_000
+"""About how much is read of a file at once."""
+
+_MAX_NESTED = 20_000_000
+"""Values inside lists that a row group may have: they may all be one row's."""
+
+_MAX_UNFOLDED = 256_000_000
+_MAX_RATIO = 200
+"""A column of a row group that is larger than the first and was packed smaller than the second is a bomb."""
 
 _UNREADABLE_VALUE = UnreadableRow(
     "unreadable_value", "A value of this row is beyond Python: a year after 9999, or bytes that are no text."
+)
+_TOO_LONG = UnreadableRow(
+    "too_long", f"This row holds more than {MAX_ROW_BYTES:,} bytes: leave out the columns not needed."
 )
 
 
@@ -38,67 +62,292 @@ def import_arrow(module: str, *, purpose: str) -> Any:
 
 
 def read_parquet(stream: IO[bytes], *, options: TableOptions) -> Table:
-    """One row for each row of the file, of which one page is in memory.
+    """One row for each row of the file, of which a part is in memory.
 
-    :raises ConfigurationError: the file is no Parquet file or is cut off, or names a column twice.
+    :raises ConfigurationError: the file is no Parquet file or is cut off.
     """
     parquet = import_arrow("pyarrow.parquet", purpose=f"{options.name}: a Parquet file")
     arrow = import_arrow("pyarrow", purpose=f"{options.name}: a Parquet file")
     try:
-        file = parquet.ParquetFile(stream)
-    except arrow.ArrowInvalid:
+        metadata = parquet.read_metadata(stream)
+        file = parquet.ParquetFile(
+            stream, metadata=metadata, read_dictionary=_shared_texts(metadata), buffer_size=1 << 20
+        )
+    except (arrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise _damaged(options) from None
-    columns = tuple(file.schema_arrow.names)
-    if repeated := find_repeated(columns):
-        raise ConfigurationError(f"{options.name} has a column twice: {', '.join(repeated)!r}.")
-    return Table(columns=columns, rows=_file_rows(file, options=options, damage=arrow.ArrowException))
+    columns = distinct_columns(file.schema_arrow.names, source=options.name)
+    return Table(columns=columns, chunks=_file_chunks(file, columns, options=options, arrow=arrow))
 
 
-def rows_of(table: Any) -> list[Row]:
-    """The rows of an Arrow table or batch as Python values; one that Python cannot hold is unreadable.
+def chunks_of(table: Any, *, columns: Sequence[str]) -> Iterator[ColumnChunk]:
+    """An Arrow table or batch as chunks of Python values; a row that Python cannot hold is unreadable.
 
-    Times are cut to microseconds, since Python's have no more. Single precision becomes the shortest
-    number that means the same, since 12.34 must not become 12.34000015258789.
+    - Times are cut to microseconds, since Python's have no more.
+    - Single precision becomes the shortest number that means the same at any depth, since 12.34 must not
+      become 12.34000015258789.
+    - A map becomes a ``dict``.
+
+    :param columns: the names that the columns get, in their order.
     """
+    start = 0
+    while start < table.num_rows:
+        rest = table.slice(start, CHUNK_ROWS)
+        count = max(1, min(rest.num_rows, rest.num_rows * CHUNK_BYTES // max(_size(rest), 1)))
+        yield _chunk(rest.slice(0, count), columns)
+        start += count
+
+
+def _chunk(table: Any, columns: Sequence[str]) -> ColumnChunk:
     try:
-        return _plain_rows(table)
-    except (ValueError, OverflowError):
-        return [_row_of(table.slice(place, 1)) for place in range(table.num_rows)]
+        if _size(table) > MAX_ROW_BYTES:
+            raise _TooLong
+        values = [_plain(table.column(place)) for place in range(table.num_columns)]
+    except (ValueError, OverflowError) as error:
+        if table.num_rows == 1:
+            return _unreadable_chunk(columns, _TOO_LONG if isinstance(error, _TooLong) else _UNREADABLE_VALUE)
+        return _joined([_chunk(table.slice(place, 1), columns) for place in range(table.num_rows)], columns)
+    return ColumnChunk(dict(zip(columns, values, strict=True)), length=table.num_rows)
 
 
-def _row_of(table: Any) -> Row:
-    try:
-        return _plain_rows(table)[0]
-    except (ValueError, OverflowError):
-        return _UNREADABLE_VALUE
+class _TooLong(ValueError):
+    """A row holds more than ``MAX_ROW_BYTES``."""
 
 
-def _plain_rows(table: Any) -> list[Row]:
+def _unreadable_chunk(columns: Sequence[str], row: UnreadableRow) -> ColumnChunk:
+    return ColumnChunk({name: [None] for name in columns}, length=1, unreadable={0: row})
+
+
+def _joined(single: Sequence[ColumnChunk], columns: Sequence[str]) -> ColumnChunk:
+    return ColumnChunk(
+        {name: [chunk.column(name)[0] for chunk in single] for name in columns},
+        length=len(single),
+        unreadable={place: chunk.unreadable[0] for place, chunk in enumerate(single) if chunk.unreadable},
+    )
+
+
+def _size(table: Any) -> int:
+    """Bytes of the rows, without texts that they only refer to."""
+    return sum(_bytes(chunk) for place in range(table.num_columns) for chunk in _arrays(table.column(place)))
+
+
+def _arrays(column: Any) -> Sequence[Any]:
+    """The arrays of a table's column; a batch's is one."""
+    chunks: Sequence[Any] | None = getattr(column, "chunks", None)
+    return [column] if chunks is None else chunks
+
+
+def _bytes(array: Any) -> int:
+    kind = array.type
+    if hasattr(kind, "index_type"):
+        return 4 * len(array)
+    if not _has_shared(kind):
+        return int(array.nbytes)
+    parts = array.flatten()
+    return 4 * len(array) + sum(map(_bytes, parts if isinstance(parts, list) else [parts]))
+
+
+def _has_shared(kind: Any) -> bool:
+    """Whether lists or objects of this type refer to texts; never a map, see ``_can_be_shared``."""
+    parts = [kind.field(place).type for place in range(kind.num_fields)] if hasattr(kind, "field") else []
+    return hasattr(kind, "index_type") or any(map(_has_shared, parts))
+
+
+# values, by type
+
+
+def _plain(column: Any) -> list[Any]:
+    """The Python values of a column."""
+    return [value for array in _arrays(column) for value in _plain_array(array)]
+
+
+def _plain_array(array: Any) -> list[Any]:
     arrow = import_arrow("pyarrow", purpose="An Arrow table")
-    columns = [_plain_column(table.column(place), arrow) for place in range(table.num_columns)]
-    rows: list[Row] = arrow.table(columns, names=table.schema.names).to_pylist()
+    types = arrow.types
+    read = next((read for fits, read in _READERS if getattr(types, fits)(array.type)), None)
+    values: list[Any] = read(array, arrow) if read else array.to_pylist()
+    return values
+
+
+def _plain_single(array: Any, arrow: Any) -> list[Any]:
+    return list(array.cast(arrow.string()).cast(arrow.float64()).to_pylist())
+
+
+def _plain_half(array: Any, arrow: Any) -> list[Any]:
+    return [None if value is None else float(value) for value in array.to_pylist()]
+
+
+def _plain_time(array: Any, arrow: Any) -> list[datetime | None]:
+    zone = arrow.scalar(0, array.type).as_py().tzinfo if array.type.tz else None
+    unit = array.type.unit
+    cut = array.cast(arrow.timestamp("us", array.type.tz), safe=False) if unit == "ns" else array
+    step = {"s": 1_000_000, "ms": 1000}.get(unit, 1)
+    is_utc = zone is None or array.type.tz in ("UTC", "Etc/UTC", "Z", "+00:00")
+    begin = datetime(1970, 1, 1, tzinfo=zone if is_utc else UTC)
+    times = [
+        None if value is None else begin + timedelta(microseconds=step * value)
+        for value in cut.cast(arrow.int64()).to_pylist()
+    ]
+    return times if is_utc else [time and time.astimezone(zone) for time in times]
+
+
+def _plain_fine(array: Any, arrow: Any) -> list[Any]:
+    if array.type.unit != "ns":
+        return list(array.to_pylist())
+    finer = arrow.time64("us") if arrow.types.is_time(array.type) else arrow.duration("us")
+    return list(array.cast(finer, safe=False).to_pylist())
+
+
+def _plain_shared(array: Any, arrow: Any) -> list[Any]:
+    """Each text is one object, however many rows have it."""
+    places = array.indices.to_pylist()
+    used = list(set(places) - {None})
+    values = array.dictionary.take(arrow.array(used, arrow.int64()))
+    longest = max((values.slice(at, 1).nbytes for at in range(len(used))), default=0)
+    if values.nbytes > MAX_ROW_BYTES and longest > MAX_ROW_BYTES:
+        raise _TooLong
+    texts = {None: None, **dict(zip(used, _plain_array(values), strict=True))}
+    return [texts[place] for place in places]
+
+
+def _plain_struct(array: Any, arrow: Any) -> list[Any]:
+    names = [array.type.field(place).name for place in range(array.type.num_fields)]
+    if len(set(names)) < len(names):
+        raise ValueError
+    fields = [_plain_array(field) for field in array.flatten()]
+    rows = zip(*fields, strict=True) if fields else ((),) * len(array)
+    if not array.null_count:
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    valid = array.is_valid().to_pylist()
+    return [
+        dict(zip(names, row, strict=True)) if is_there else None
+        for row, is_there in zip(rows, valid, strict=True)
+    ]
+
+
+def _plain_list(array: Any, arrow: Any) -> list[Any]:
+    compute = import_arrow("pyarrow.compute", purpose="An Arrow table")
+    values = _plain_array(array.flatten())
+    rows: list[Any] = []
+    start = 0
+    for length in compute.list_value_length(array).to_pylist():
+        rows.append(None if length is None else values[start : start + length])
+        start += length or 0
     return rows
 
 
-def _plain_column(column: Any, arrow: Any) -> Any:
-    kind = column.type
-    if arrow.types.is_timestamp(kind) and kind.unit == "ns":
-        return column.cast(arrow.timestamp("us", kind.tz), safe=False)
-    if arrow.types.is_float32(kind):
-        return column.cast(arrow.string()).cast(arrow.float64())
-    return column
+def _plain_map(array: Any, arrow: Any) -> list[Any]:
+    kind = array.type
+    lists = arrow.list_(arrow.struct([("key", kind.key_type), ("value", kind.item_type)]))
+    entries = _plain_list(array.cast(lists), arrow)
+    try:
+        return [
+            None if pairs is None else {pair["key"]: pair["value"] for pair in pairs} for pairs in entries
+        ]
+    except TypeError:  # a key that is a list or an object
+        return list(array.to_pylist())
 
 
-def _file_rows(file: Any, *, options: TableOptions, damage: type[Exception]) -> Iterator[NumberedRow]:
-    batches = file.iter_batches(batch_size=options.page_size)
-    while True:
-        try:
-            page = next(batches)
-        except StopIteration:
-            return
-        except damage:
-            raise _damaged(options) from None
-        yield from ((None, row) for row in rows_of(page))
+def _plain_decimal(array: Any, arrow: Any) -> list[Decimal | None]:
+    return [None if text is None else Decimal(text) for text in array.cast(arrow.string()).to_pylist()]
+
+
+_Read = Callable[[Any, Any], list[Any]]
+
+# By the names of pyarrow.types, of which the first that fits counts. What is in none of them is as Arrow
+# gives it: texts, bytes, whole numbers, dates, extensions.
+_READERS: tuple[tuple[str, _Read], ...] = (
+    ("is_dictionary", _plain_shared),
+    ("is_float32", _plain_single),
+    ("is_float16", _plain_half),
+    ("is_timestamp", _plain_time),
+    ("is_time", _plain_fine),
+    ("is_duration", _plain_fine),
+    ("is_decimal128", _plain_decimal),
+    ("is_struct", _plain_struct),
+    ("is_map", _plain_map),
+    ("is_list", _plain_list),
+    ("is_large_list", _plain_list),
+    ("is_fixed_size_list", _plain_list),
+)
+
+
+# files
+
+
+def _file_chunks(
+    file: Any, columns: Sequence[str], *, options: TableOptions, arrow: Any
+) -> Iterator[LinedChunk]:
+    for place in range(file.metadata.num_row_groups):
+        size = _rows_at_once(file.metadata.row_group(place), file.schema, options=options)
+        batches = file.iter_batches(batch_size=size, row_groups=[place])
+        while True:
+            try:
+                page = next(batches, None)
+            except arrow.ArrowException:
+                raise _damaged(options) from None
+            if page is None:
+                break
+            for chunk in chunks_of(page, columns=columns):
+                yield LinedChunk(chunk, None)
+
+
+def _shared_texts(metadata: Any) -> list[str]:
+    """The columns of texts that the file keeps once and refers to; read so, a text is never copied."""
+    schema = metadata.schema
+    kinds = {schema.column(place).path: schema.column(place) for place in range(metadata.num_columns)}
+    columns = (
+        metadata.row_group(group).column(place)
+        for group in range(metadata.num_row_groups)
+        for place in range(metadata.num_columns)
+    )
+    repeating = {column.path_in_schema for column in columns if _repeats_texts(column)}
+    return sorted(path for path in repeating if _can_be_shared(kinds[path]))
+
+
+def _repeats_texts(column: Any) -> bool:
+    return column.physical_type == "BYTE_ARRAY" and any("DICT" in one for one in column.encodings)
+
+
+def _can_be_shared(kind: Any) -> bool:
+    return kind.logical_type.type in ("STRING", "NONE", "JSON", "ENUM") and ".key_value." not in kind.path
+
+
+def _rows_at_once(group: Any, schema: Any, *, options: TableOptions) -> int:
+    """How many rows of a row group are read at once, told from what it says of itself.
+
+    :raises ConfigurationError: it unfolds to far more than it is.
+    """
+    width = 0.0
+    for place in range(group.num_columns):
+        column = group.column(place)
+        _check_column(column, schema.column(place), options=options)
+        width += _width(column, schema.column(place), n_rows=max(group.num_rows, 1))
+    return max(1, min(options.page_size, int(_READ_BYTES / max(width, 1))))
+
+
+def _check_column(column: Any, kind: Any, *, options: TableOptions) -> None:
+    unfolded = column.total_uncompressed_size
+    is_bomb = unfolded > _MAX_UNFOLDED and unfolded > _MAX_RATIO * column.total_compressed_size
+    if is_bomb or (kind.max_repetition_level and column.num_values > _MAX_NESTED):
+        raise ConfigurationError(
+            f"{options.name} unfolds to far more than its size: write it again in smaller row groups, "
+            "without the columns that are not needed."
+        )
+
+
+def _width(column: Any, kind: Any, *, n_rows: int) -> float:
+    """Bytes of a row's values in the column, as far as can be told."""
+    size: int = column.total_uncompressed_size
+    n_values: int = column.num_values
+    n_bytes: int = max(kind.length or 0, 8)
+    may_repeat = "DELTA_BYTE_ARRAY" in column.encodings or (
+        _repeats_texts(column) and not _can_be_shared(kind)
+    )
+    if may_repeat:  # each row may have the longest value
+        return max(size / n_rows, min(size, _READ_BYTES / 64))
+    return max(size / n_rows, n_values / n_rows * n_bytes)
 
 
 def _damaged(options: TableOptions) -> ConfigurationError:

@@ -1,7 +1,7 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""CSV text to rows of text, such that one bad row costs no other.
+"""CSV text to columns of text, such that one bad row costs no other.
 
 A stray quote would swallow the rows after it until the next quote. So a record that does not come out
 right gives up its first line only, and the lines that it had taken are read again as rows of their own.
@@ -11,16 +11,28 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, ColumnChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
-from airflow_provider_tiktok.conversions.sources.tables import Table, TableOptions, find_repeated
-from airflow_provider_tiktok.conversions.sources.text import find_fault, lines_of
+from airflow_provider_tiktok.conversions.events import UnreadableRow
+from airflow_provider_tiktok.conversions.sources.tables import (
+    LinedChunk,
+    Table,
+    TableOptions,
+    distinct_columns,
+)
+from airflow_provider_tiktok.conversions.sources.text import BAD_CHAR, find_fault, lines_of
 
 MAX_LINES_PER_ROW = 200
 """A record with more lines has a stray quote. Also bounds how often a line is read again."""
+
+_PLAIN_LINES = 256
+"""Lines that are parsed in one go, as long as nothing about them is odd."""
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SHOWN = {"\t": r"\t"}
 
 _NOT_CSV = UnreadableRow(
     "not_csv",
@@ -32,17 +44,21 @@ Record = list[str] | UnreadableRow
 
 
 def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
-    """One row for each record below the header; every value is text. Empty lines are no rows.
+    """One row for each record below the header; every value is text. A row with no text in it is no row.
 
-    :raises ConfigurationError: the header cannot be read or names a column twice.
+    A first line ``sep=;``, which Excel writes and reads, names the delimiter.
+
+    :raises ConfigurationError: the header cannot be read, or shows that the delimiter is another one.
     """
-    lines = lines_of(text, max_chars=options.max_row_chars, ends=("\n", "\r"))
-    records = _Records(lines, options=options)
+    lines = _Lines(
+        lines_of(text, max_chars=options.max_row_chars, ends=("\n", "\r")), max_chars=options.max_row_chars
+    )
+    records = _Records(lines, delimiter=lines.take_separator() or options.delimiter)
     columns = options.columns or _header(records, options=options)
     if columns is None:
-        return Table(columns=None, rows=iter(()))
+        return Table(columns=None, chunks=iter(()))
     records.width = len(columns)
-    return Table(columns=columns, rows=((number, _row(columns, record)) for number, record in records))
+    return Table(columns=columns, chunks=_chunks(records, columns))
 
 
 def _header(records: _Records, *, options: TableOptions) -> tuple[str, ...] | None:
@@ -54,19 +70,44 @@ def _header(records: _Records, *, options: TableOptions) -> tuple[str, ...] | No
         raise ConfigurationError(
             f"{options.name}: the header cannot be read ({record.rule}). {record.remedy}"
         )
-    columns = tuple(field.strip() for field in record)
-    if repeated := find_repeated(columns):
-        # Told by number: a file without a header has personal data here.
-        places = ", ".join(str(place) for place, name in enumerate(columns, 1) if name in repeated)
+    if other := _find_delimiter(record, records.delimiter):
+        is_tsv = records.delimiter == "\t"
         raise ConfigurationError(
-            f"{options.name}: the header has one name in columns {places}. If the first row is data, state "
-            "the names in csv_columns."
+            f"{options.name}: the header is not parted by {_quoted(records.delimiter)}. Set "
+            f"{'format=' + repr('csv') + ' and ' if is_tsv else ''}csv_delimiter={_quoted(other)}."
         )
-    return columns
+    return distinct_columns([field.strip() for field in record], source=options.name)
 
 
-def _row(columns: tuple[str, ...], record: Record) -> Row:
-    return record if isinstance(record, UnreadableRow) else dict(zip(columns, record, strict=True))
+def _find_delimiter(fields: Sequence[str], delimiter: str) -> str | None:
+    """The delimiter that is in every field, where the stated one parts them badly or not at all."""
+    others = (other for other in _DELIMITERS if other != delimiter)
+    return next((other for other in others if all(other in field for field in fields)), None)
+
+
+def _quoted(delimiter: str) -> str:
+    return f"'{_SHOWN.get(delimiter, delimiter)}'"
+
+
+def _chunks(records: _Records, columns: tuple[str, ...]) -> Iterator[LinedChunk]:
+    nothing = [""] * len(columns)
+    while True:
+        lines, taken, broken = records.take_chunk()
+        if taken:
+            unreadable = {
+                place: record for place, record in enumerate(taken) if isinstance(record, UnreadableRow)
+            }
+            fields = [nothing if isinstance(record, UnreadableRow) else record for record in taken]
+            chunk = ColumnChunk(
+                dict(zip(columns, zip(*fields, strict=True), strict=True)),
+                length=len(taken),
+                unreadable=unreadable,
+            )
+            yield LinedChunk(chunk, lines)
+        if broken is not None:
+            raise broken
+        if not taken:
+            return
 
 
 class _Lines:
@@ -76,6 +117,7 @@ class _Lines:
         self._lines = lines
         self._max_chars = max_chars
         self._returned: deque[str] = deque()
+        self._broken: Exception | None = None
         self.taken: list[str] = []
         self.number = 1
 
@@ -85,11 +127,55 @@ class _Lines:
     def __next__(self) -> str:
         if len(self.taken) >= MAX_LINES_PER_ROW:
             raise csv.Error
-        line = self._returned.popleft() if self._returned else next(self._lines)
+        line = self._returned.popleft() if self._returned else self._read()
         self.taken.append(line)
         if len(line) > self._max_chars:
             raise csv.Error  # a cut line may lack its closing quote
         return line
+
+    def _read(self) -> str:
+        if self._broken is not None:
+            raise self._broken
+        return next(self._lines)
+
+    def take_separator(self) -> str | None:
+        """The delimiter of a first line ``sep=;``, which is taken; else ``None``, and nothing is."""
+        line = next(self._lines, "")
+        stated = line[:20].strip("\r\n\ufeff").strip('"')
+        if len(stated) == 5 and stated.lower().startswith("sep="):
+            self.number += 1
+            return stated[4]
+        self._returned.extend([line] if line else ())
+        return None
+
+    def take_sound(self, count: int) -> list[str]:
+        """The next lines, up to this many, that end before one with a fault in its characters.
+
+        What breaks the reading of lines is kept for when they are asked for one by one.
+        """
+        self.begin()
+        lines = [self._returned.popleft() for _ in range(min(count, len(self._returned)))]
+        chars = sum(map(len, lines))
+        try:
+            while len(lines) < count and chars < CHUNK_BYTES and self._broken is None:
+                line = next(self._lines)
+                lines.append(line)
+                chars += len(line)
+        except StopIteration:
+            pass
+        except Exception as error:
+            self._broken = error
+        text = "".join(lines)
+        if BAD_CHAR in text or "\0" in text or max(map(len, lines), default=0) > self._max_chars:
+            sound = next(place for place, line in enumerate(lines) if self._find_fault(line))
+            self._returned.extendleft(reversed(lines[sound:]))
+            del lines[sound:]
+        return lines
+
+    def pass_by(self, lines: list[str], count: int) -> None:
+        """Of these lines, the latest that were taken, the first ``count`` are done with, the others not."""
+        self.number += count
+        self._returned.extendleft(reversed(lines[count:]))
 
     def begin(self) -> None:
         """Start the next record."""
@@ -103,12 +189,11 @@ class _Lines:
 
     def find_fault(self) -> UnreadableRow | None:
         """What is wrong with the characters of the record's lines, ``None`` for nothing."""
-        for line in self.taken:
-            if fault := find_fault(line, max_chars=self._max_chars):
-                return fault
-            if "\0" in line:
-                return _NUL_BYTE
-        return None
+        return next((fault for line in self.taken if (fault := self._find_fault(line))), None)
+
+    def _find_fault(self, line: str) -> UnreadableRow | None:
+        fault = find_fault(line, max_chars=self._max_chars)
+        return fault or (_NUL_BYTE if "\0" in line else None)
 
 
 class _Records:
@@ -117,17 +202,58 @@ class _Records:
     :ivar width: how many fields a record must have, ``None`` until the header is known.
     """
 
-    def __init__(self, lines: Iterator[str], *, options: TableOptions) -> None:
-        self._lines = _Lines(lines, max_chars=options.max_row_chars)
-        self._parser = csv.reader(self._lines, delimiter=options.delimiter, strict=True)
+    def __init__(self, lines: _Lines, *, delimiter: str) -> None:
+        self._lines = lines
+        self._parser = csv.reader(self._lines, delimiter=delimiter, strict=True)
+        self.delimiter = delimiter
         self.width: int | None = None
+
+    def take_chunk(self) -> tuple[list[int], list[Record], Exception | None]:
+        """The next records, their lines' numbers, and what broke the reading after them."""
+        numbers: list[int] = []
+        records: list[Record] = []
+        chars = 0
+        try:
+            while len(records) < CHUNK_ROWS and chars < CHUNK_BYTES:
+                chars += self._take_plain(numbers, records)
+                if len(records) < CHUNK_ROWS and chars < CHUNK_BYTES:
+                    number, record = next(self)
+                    chars += sum(map(len, self._lines.taken))
+                    numbers.append(number)
+                    records.append(record)
+        except StopIteration:
+            pass
+        except Exception as error:
+            return numbers, records, error
+        return numbers, records, None
+
+    def _take_plain(self, numbers: list[int], records: list[Record]) -> int:
+        """Add the records up to the first odd one, and give how many characters they had."""
+        lines = self._lines.take_sound(min(_PLAIN_LINES, CHUNK_ROWS - len(records)))
+        parser = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        n_done = 0
+        try:
+            for fields in parser:
+                is_blank = not (fields and fields[0].strip()) and _is_blank(fields)
+                if len(fields) != self.width and not is_blank:
+                    break
+                if parser.line_num - n_done > MAX_LINES_PER_ROW:
+                    break
+                if not is_blank:
+                    numbers.append(self._lines.number + n_done)
+                    records.append(fields)
+                n_done = parser.line_num
+        except csv.Error:
+            pass
+        self._lines.pass_by(lines, n_done)
+        return sum(map(len, lines[:n_done]))
 
     def __iter__(self) -> _Records:
         return self
 
     def __next__(self) -> tuple[int, Record]:
         record: Record = []
-        while not record:
+        while not isinstance(record, UnreadableRow) and _is_blank(record):
             self._lines.begin()
             record = self._parse()
         return self._lines.number, record
@@ -144,9 +270,15 @@ class _Records:
         return self._lines.find_fault() or fault or fields
 
     def _check_width(self, fields: list[str]) -> UnreadableRow | None:
-        if self.width is None or not fields or len(fields) == self.width:
+        if self.width is None or len(fields) == self.width or _is_blank(fields):
             return None
+        other = _find_delimiter(fields, self.delimiter) if len(fields) == 1 else None
+        remedy = f"set csv_delimiter={_quoted(other)}" if other else "quote fields that hold the delimiter"
         return UnreadableRow(
-            "wrong_number_of_columns",
-            f"The row has {len(fields)} fields and not {self.width}: quote fields that hold the delimiter.",
+            "wrong_number_of_columns", f"The row has {len(fields)} fields and not {self.width}: {remedy}."
         )
+
+
+def _is_blank(fields: list[str]) -> bool:
+    """Whether no field has any text: what spreadsheets leave below their data."""
+    return not any(map(str.strip, fields))

@@ -10,13 +10,13 @@ is any object with ``open`` and ``stat``, such as ``pathlib.Path`` or Airflow's 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from io import BufferedReader, TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk, rows_of
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row
 from airflow_provider_tiktok.conversions.sources.arrow_rows import read_parquet
@@ -28,12 +28,18 @@ from airflow_provider_tiktok.conversions.sources.compression import (
 )
 from airflow_provider_tiktok.conversions.sources.csv_rows import read_csv
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
-from airflow_provider_tiktok.conversions.sources.json_rows import read_json_array, read_json_lines
+from airflow_provider_tiktok.conversions.sources.json_rows import read_json, read_json_lines
 from airflow_provider_tiktok.conversions.sources.paths import FilePath, explained, shown, stamp
 from airflow_provider_tiktok.conversions.sources.places import Place, Places
 from airflow_provider_tiktok.conversions.sources.replay import Replay
-from airflow_provider_tiktok.conversions.sources.tables import Table, TableOptions, find_repeated
-from airflow_provider_tiktok.conversions.sources.text import BLANKS, find_encoding, text_of
+from airflow_provider_tiktok.conversions.sources.strangers import check_head, find_foreign_ending
+from airflow_provider_tiktok.conversions.sources.tables import (
+    LinedChunk,
+    Table,
+    TableOptions,
+    find_repeated,
+)
+from airflow_provider_tiktok.conversions.sources.text import find_encoding, text_of
 
 
 class FilesSource:
@@ -41,10 +47,14 @@ class FilesSource:
 
     - *JSON Lines*: one row for each line that is not blank. A dead letter gives the event it holds; one of
       an accepted or skipped event gives no row.
-    - *JSON*: an array of rows, read whole; a file that does not begin with ``[`` is read as JSON Lines.
-    - *CSV, TSV*: the first row names the columns. Values are text, empty text included; an empty line is
-      no row.
-    - *Parquet*: read a page at a time.
+    - *JSON*: an array of rows, an object that holds nothing but one, or objects one after the other; what is
+      not JSON Lines is read whole.
+    - *CSV, TSV*: the first row names the columns. Values are text, empty text included; a row in which no
+      column has any text is no row.
+    - *Parquet*: read in parts.
+
+    Of columns that share a name each is called by its number, such as ``phone (column 3)``. Files may differ
+    in their columns and in the order of these.
 
     An empty file has no rows. A file that is cut off gives the rows before the cut and then an error.
 
@@ -72,7 +82,7 @@ class FilesSource:
         csv_delimiter: str = ",",
         csv_columns: Sequence[str] | None = None,
         page_size: int = 10_000,
-        max_row_chars: int = 10_000_000,
+        max_row_chars: int = 2_000_000,
         max_array_chars: int = 50_000_000,
     ) -> None:
         self._paths = _checked_paths(paths)
@@ -93,7 +103,7 @@ class FilesSource:
 
     @property
     def columns(self) -> tuple[str, ...] | None:
-        """Columns of the first file that has rows, as soon as the first row was taken.
+        """Columns of the file that the latest row is of, as soon as the first row was taken.
 
         ``None`` before that, for JSON, and where JSON is among the files: there each row has its own.
         """
@@ -122,36 +132,40 @@ class FilesSource:
         return None if None in stamps else fingerprint([*settings, self._max_row_chars, *stamps])
 
     def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``, which are read past.
+        """The rows after the first ``start``, which are read past; raises as ``chunks`` does."""
+        return rows_of(self.chunks(), start=start)
 
-        :raises ConfigurationError: a file cannot be opened, is no file of its format or is cut off, or
-            lacks a column of the first file.
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """The rows in chunks, each of one file.
+
+        :raises ConfigurationError: a file cannot be opened, is no file of its format or is cut off.
         :raises TransientError: reading failed on the way to the file.
         """
         self._begin()
-        with closing(self._rows()) as rows:
-            yield from islice(rows, start, None)
-
-    def _rows(self) -> Generator[Row, None, None]:
         for path, name in zip(self._paths, self._formats, strict=True):
             with explained(path), ExitStack() as stack:
                 table = self._open(path, format=name, stack=stack)
-                self._check_columns(table, path)
+                if _TABULAR.issuperset(self._formats):
+                    self._columns = table.columns or self._columns
                 self._places.enter(shown(path))
-                yield from self._take(table)
+                for chunk, lines in table.chunks if table.columns else map(self._replayed, table.chunks):
+                    if len(chunk):
+                        self._places.note(len(chunk), lines=lines)
+                        yield chunk
 
-    def _take(self, table: Table) -> Iterator[Row]:
-        may_be_dead_letters = table.columns is None
-        for line, row in table.rows:
-            taken = self._replay.read(row) if may_be_dead_letters else row
-            if taken is not None:
-                self._places.note(line)
-                yield taken
+    def _replayed(self, part: LinedChunk) -> LinedChunk:
+        """The rows with the events of dead letters in the place of those."""
+        chunk, lines = part
+        read = [self._replay.read(chunk.row(place)) for place in range(len(chunk))]
+        taken = [(place, row) for place, row in enumerate(read) if row is not None]
+        kept = RecordChunk([row for _, row in taken])
+        return LinedChunk(kept, None if lines is None else [lines[place] for place, _ in taken])
 
     def _open(self, path: FilePath, *, format: str, stack: ExitStack) -> Table:
         stream = buffered(stack.enter_context(path.open("rb")))
         compression = find_compression(stream) if self._compression == "auto" else self._compression
         plain = stack.enter_context(unpacked(stream, compression=compression))
+        check_head(plain.peek(4096)[:4096], name=shown(path), format=format, encoding=self._encoding)
         return _READERS[format](plain, self._options(path, format=format), stack)
 
     def _options(self, path: FilePath, *, format: str) -> TableOptions:
@@ -165,27 +179,12 @@ class FilesSource:
             max_array_chars=self._max_array_chars,
         )
 
-    def _check_columns(self, table: Table, path: FilePath) -> None:
-        """A column that is missing in a later file would be read as empty in every row of it."""
-        if table.columns is None or not _TABULAR.issuperset(self._formats):
-            return
-        if self._columns is None:
-            self._columns = table.columns
-        missing = [str(place) for place, name in enumerate(self._columns, 1) if name not in table.columns]
-        if missing:
-            raise ConfigurationError(
-                f"path: {shown(path)} lacks columns of the first file (number {', '.join(missing)} there). "
-                "Send files of different shape in runs of their own."
-            )
-
 
 # opening
 
 
 def _read_json(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
-    head = stream.peek(4096)[:4096].decode(options.encoding, errors="ignore")
-    read = read_json_array if head.lstrip(BLANKS).startswith("[") else read_json_lines
-    return read(_text(stream, options, stack, newline="\n"), options=options)
+    return read_json(_text(stream, options, stack, newline="\n"), options=options)
 
 
 def _read_json_lines(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
@@ -277,6 +276,8 @@ def _find_format(path: FilePath, *, stated: str) -> str:
     for ending, format_ in _ENDINGS.items():
         if name.endswith(ending):
             return format_
+    if told := find_foreign_ending(name):
+        raise ConfigurationError(f"format: {shown(path)} {told}.")
     raise ConfigurationError(
         f"format: the name of {shown(path)} does not tell it. State one of: {', '.join(_READERS)}."
     )

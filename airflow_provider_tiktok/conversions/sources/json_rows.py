@@ -5,22 +5,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
-from airflow_provider_tiktok.conversions.sources.tables import NumberedRow, Table, TableOptions
+from airflow_provider_tiktok.conversions.sources.tables import SizedRow, Table, TableOptions, in_chunks
 from airflow_provider_tiktok.conversions.sources.text import BLANKS, find_fault, lines_of
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 _NOT_JSON = UnreadableRow("not_json", "Write one whole JSON object on each line, without a line break in it.")
 _NOT_AN_OBJECT = UnreadableRow("not_an_object", "Give each event as one object of names and values.")
+_TOO_LONG = UnreadableRow("too_long", "This one record is longer than max_row_chars: shorten it.")
+
+_PRETTY = (
+    "{name}: this is a JSON document over several lines, or one list, and no JSON Lines: set format='json'."
+)
+_TOO_LARGE = (
+    "{name}: a JSON document of more than {limit:,} characters is not read whole into memory. Write it as "
+    "JSON Lines, one object on each line."
+)
+_NO_DOCUMENT = (
+    "{name}: the file begins like a JSON array and is none. Where it holds bytes that are not text, name its "
+    "encoding; where it is cut off, write it again."
+)
+_WRAPPED = (
+    "{name}: the file is one JSON object with a list {key!r} and more beside it. Write that list alone, or "
+    "one record on each line."
+)
+
+# Names that lists of records have in answers of APIs. A list of line items has none of them.
+_LIST_NAMES = ("data", "events", "records", "results", "rows", "orders")
 
 
 class NotJson(ValueError):
@@ -45,48 +67,202 @@ def as_row(item: Any) -> Row:
 
 
 def read_json_lines(text: TextIOWrapper, *, options: TableOptions) -> Table:
-    """One row for each line that is not blank. A line that is no JSON object is one unreadable row."""
-    return Table(columns=None, rows=_line_rows(lines_of(text, max_chars=options.max_row_chars), options))
+    """One row for each line that is not blank. A line that is no JSON object is one unreadable row.
 
-
-def read_json_array(text: TextIOWrapper, *, options: TableOptions) -> Table:
-    """One row for each item of a JSON array, which is read whole and therefore bounded.
-
-    :raises ConfigurationError: the array is too large, or it is no JSON: then no row of it is known.
+    :raises ConfigurationError: the first line shows that these are no JSON Lines.
     """
-    content = text.read(options.max_array_chars + 1)
-    if len(content) > options.max_array_chars:
-        raise ConfigurationError(
-            f"{options.name}: a JSON array of more than {options.max_array_chars:,} characters is not read "
-            "whole into memory. Write it as JSON Lines, one object on each line."
-        )
-    return Table(columns=None, rows=_array_rows(content, options))
+    lines = _numbered(lines_of(text, max_chars=options.max_row_chars), options)
+    first = next(lines, None)
+    begin = first[1].strip(BLANKS) if first else ""
+    if begin in ("[", "{") or _LIST_OF_OBJECTS.match(begin):
+        raise ConfigurationError(_PRETTY.format(name=options.name))
+    return _table(_line_rows(chain([first] if first else [], lines), options))
 
 
-def _line_rows(lines: Iterable[str], options: TableOptions) -> Iterator[NumberedRow]:
-    for number, line in enumerate(lines, start=1):
+def read_json(text: TextIOWrapper, *, options: TableOptions) -> Table:
+    """One row for each record of a JSON file, however it is laid out.
+
+    It may be an array; an object that holds nothing but one; objects one after the other, each on a line of
+    its own or over several. All but JSON Lines is read whole and therefore bounded.
+
+    :raises ConfigurationError: the file is too large to be read whole, or is no JSON.
+    """
+    number, first = 0, "\n"
+    while first and not first.strip(BLANKS):
+        number, first = number + 1, text.readline(options.max_array_chars + 1)
+    rest = lines_of(text, max_chars=options.max_row_chars)
+    begin = first.strip(BLANKS)
+    if begin.startswith("["):
+        return _table(_array_rows(_whole(text, first, options), options))
+    if not _is_json(begin):
+        content = _whole(text, first, options)
+        if _are_documents(content):
+            return _table(_document_rows(content, options))
+        rest = chain(islice(StringIO(content), 1, None), rest)
+    lines = _numbered(rest, options, start=number + 1)
+    second = next(lines, None)
+    if second is None and begin.startswith("{") and _is_json(begin):
+        return _table(_document_rows(begin, options))
+    return _table(_line_rows(chain([(number, first)], [second] if second else [], lines), options))
+
+
+def _table(rows: Iterable[SizedRow]) -> Table:
+    return Table(columns=None, chunks=in_chunks(rows))
+
+
+# lines
+
+
+def _numbered(lines: Iterable[str], options: TableOptions, *, start: int = 1) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, as far as that can be seen of one that was cut."""
+    limit = options.max_row_chars
+    return (
+        (number, line) for number, line in enumerate(lines, start) if line.strip(BLANKS) or len(line) > limit
+    )
+
+
+def _line_rows(lines: Iterable[tuple[int, str]], options: TableOptions) -> Iterator[SizedRow]:
+    for number, line in lines:
         fault = find_fault(line, max_chars=options.max_row_chars)
-        stripped = line.strip(BLANKS)
-        if fault is not None:
-            yield number, fault
-        elif stripped:
-            yield number, _line_row(stripped)
+        yield SizedRow(fault or _row_of(line.strip(BLANKS)), number, len(line))
 
 
-def _line_row(line: str) -> Row:
+def _row_of(text: str) -> Row:
     try:
-        return as_row(decode_json(line))
+        return as_row(decode_json(text))
     except NotJson:
         return _NOT_JSON
 
 
-def _array_rows(content: str, options: TableOptions) -> Iterator[NumberedRow]:
+# documents: read whole as text, but never whole as objects, which take many times the memory
+
+
+def _whole(text: TextIOWrapper, first: str, options: TableOptions) -> str:
+    content = first + text.read(max(options.max_array_chars + 1 - len(first), 0))
+    if len(content) > options.max_array_chars:
+        raise ConfigurationError(_TOO_LARGE.format(name=options.name, limit=options.max_array_chars))
+    return content.strip(BLANKS)
+
+
+def _array_rows(content: str, options: TableOptions) -> Iterator[SizedRow]:
+    if not _is_json(content):
+        raise ConfigurationError(_NO_DOCUMENT.format(name=options.name)) from None
+    for start, end in _items(content, 0):
+        yield _document_row(content[start:end], options)
+
+
+def _document_rows(content: str, options: TableOptions) -> Iterator[SizedRow]:
+    """The rows of objects one after the other, or of the list that a single one is wrapped around."""
+    documents = list(islice(_documents(content), 2))
+    if len(documents) == 1:
+        at = _wrapped_list(content, options)
+        if at is not None:
+            yield from _array_rows(content[at : _end_of_value(content, at)], options)
+            return
+    for start, end in _documents(content):
+        yield _document_row(content[start:end], options)
+
+
+def _document_row(text: str, options: TableOptions) -> SizedRow:
+    row = _TOO_LONG if len(text) > options.max_row_chars else _row_of(text)
+    return SizedRow(row, None, len(text))
+
+
+def _wrapped_list(content: str, options: TableOptions) -> int | None:
+    """Where the list begins that an object consists of, be it some objects deep; ``None`` for a record.
+
+    :raises ConfigurationError: the object has such a list and more, so that it is unclear what it is.
+    """
+    at = 0
+    while content[at] == "{":
+        members = list(islice(_members(content, at), _MAX_MEMBERS))
+        lists = [key for key, place in members if _LIST_OF_OBJECTS.match(content, place)]
+        named = next((name for name in _LIST_NAMES if name in lists), None)
+        if len(members) != 1:
+            if named is not None:
+                raise ConfigurationError(_WRAPPED.format(name=options.name, key=named))
+            return None
+        at = members[0][1]
+    return at if _LIST_OF_OBJECTS.match(content, at) else None
+
+
+_MAX_MEMBERS = 1000
+_LIST_OF_OBJECTS = re.compile(r"\[\s*\{")
+
+# Each takes any text in one pass, without going back.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_TO_BRACKET = re.compile(r'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+[\[\]{}]', re.DOTALL)
+_SCALAR = re.compile(r"[^\s,\[\]{}]++")
+_BETWEEN = re.compile(r"[\s,:\ufeff]*+")
+
+
+def _is_json(text: str) -> bool:
+    """Whether the text is laid out as JSON. Nothing is made of it."""
     try:
-        items = decode_json(content.strip(BLANKS))
+        _LAYOUT.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+_LAYOUT = msgspec.json.Decoder(msgspec.Raw)
+
+
+def _are_documents(content: str) -> bool:
+    """Whether the text is objects one after the other."""
+    try:
+        return all(
+            content[start] == "{" and _is_json(content[start:end]) for start, end in _documents(content)
+        )
     except NotJson:
-        raise ConfigurationError(
-            f"{options.name}: the file begins like a JSON array and is none. Where it holds bytes that are "
-            "not text, name its encoding; where it is cut off, write it again."
-        ) from None
-    for item in items:
-        yield None, as_row(item)
+        return False
+
+
+def _documents(content: str) -> Iterator[tuple[int, int]]:
+    at = 0
+    while at < len(content):
+        end = _end_of_value(content, at)
+        yield at, end
+        at = _past(_BETWEEN, content, end)
+
+
+def _items(content: str, start: int) -> Iterator[tuple[int, int]]:
+    """Where the items of an array begin and end."""
+    at = _past(_BETWEEN, content, start + 1)
+    while content[at] != "]":
+        end = _end_of_value(content, at)
+        yield at, end
+        at = _past(_BETWEEN, content, end)
+
+
+def _members(content: str, start: int) -> Iterator[tuple[str, int]]:
+    """The names of an object, and where their values begin."""
+    at = _past(_BETWEEN, content, start + 1)
+    while content[at] != "}":
+        end = _past(_STRING, content, at)
+        value = _past(_BETWEEN, content, end)
+        yield content[at + 1 : end - 1], value
+        at = _past(_BETWEEN, content, _end_of_value(content, value))
+
+
+def _end_of_value(content: str, start: int) -> int:
+    """Where a value ends.
+
+    :raises NotJson: it does not end.
+    """
+    if content[start] not in "[{":
+        return _past(_STRING if content[start] == '"' else _SCALAR, content, start)
+    depth = 0
+    at = start
+    while True:
+        at = _past(_TO_BRACKET, content, at)
+        depth += 1 if content[at - 1] in "[{" else -1
+        if depth == 0:
+            return at
+
+
+def _past(pattern: re.Pattern[str], content: str, start: int) -> int:
+    found = pattern.match(content, start)
+    if found is None:
+        raise NotJson
+    return found.end()

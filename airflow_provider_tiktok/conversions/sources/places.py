@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import attrgetter
 
 from msgspec import Struct
@@ -65,19 +66,24 @@ class Places:
         self._rows_before = self._row
         self._is_new_file = True
 
-    def note(self, line: int | None) -> None:
-        """The next row begins on this line."""
-        self._row += 1
-        is_known = line is not None and len(self._steps) < self._max_steps
-        shift = line - self._row if line is not None and is_known else None
-        if shift != self._shift or self._is_new_file:
-            self._add(shift)
+    def note(self, count: int, *, lines: Sequence[int] | None) -> None:
+        """The next rows, as many as this, begin on these lines."""
+        if lines is None or lines[-1] - lines[0] == count - 1:
+            self._note_run(None if lines is None else lines[0], count)
+            return
+        for line in lines:
+            self._note_run(line, 1)
 
-    def _add(self, shift: int | None) -> None:
-        self._shift = shift
-        self._is_new_file = False
-        step = _Step(row=self._row, file=self._file, rows_before=self._rows_before, shift=shift)
-        self._steps.append(step)
+    def _note_run(self, line: int | None, count: int) -> None:
+        first = self._row + 1
+        self._row += count
+        is_known = line is not None and len(self._steps) < self._max_steps
+        shift = line - first if line is not None and is_known else None
+        if shift != self._shift or self._is_new_file:
+            self._shift = shift
+            self._is_new_file = False
+            step = _Step(row=first, file=self._file, rows_before=self._rows_before, shift=shift)
+            self._steps.append(step)
 
     def find(self, row: int) -> Place | None:
         """The place of a row, by its number over all files; ``None`` for a row that was not read."""

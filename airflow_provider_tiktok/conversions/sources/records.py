@@ -9,18 +9,16 @@ pandas and Arrow are told by the methods they have, so that neither is imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_ROWS, Chunk, ColumnChunk, rows_of
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row
-from airflow_provider_tiktok.conversions.sources.arrow_rows import rows_of
+from airflow_provider_tiktok.conversions.sources.arrow_rows import chunks_of
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
 from airflow_provider_tiktok.conversions.sources.json_rows import NotJson, as_row, decode_json
-from airflow_provider_tiktok.conversions.sources.tables import find_repeated
-
-PAGE_SIZE = 10_000
-"""Rows of a data frame that are Python objects at once."""
+from airflow_provider_tiktok.conversions.sources.sizes import size_of
+from airflow_provider_tiktok.conversions.sources.tables import SizedRow, distinct_columns, in_chunks
 
 
 class RecordsSource:
@@ -53,7 +51,11 @@ class RecordsSource:
         return fingerprint(self._items) if self.is_ordered else None
 
     def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``.
+        """The rows after the first ``start``; raises as ``chunks`` does."""
+        return rows_of(self.chunks(), start=start)
+
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """The rows in chunks.
 
         :raises ConfigurationError: an iterator was read before; nothing may look like an empty input.
         """
@@ -62,28 +64,37 @@ class RecordsSource:
                 f"{self._argument}: this iterator was read already: give a list instead."
             )
         self._was_read = True
-        for item in islice(self._items, start, None):
-            yield as_row(item)
+        if isinstance(self._items, _Pages):
+            yield from self._items.chunks()
+            return
+        is_held = isinstance(self._items, Sequence)
+        rows = (SizedRow(as_row(item), None, 0 if is_held else size_of(item)) for item in self._items)
+        for chunk, _ in in_chunks(rows):
+            yield chunk
 
 
 class _Pages:
-    """Rows of a table, made into Python objects a page at a time, as often as asked.
+    """Rows of a table, made into Python objects in chunks, as often as asked.
 
-    :param page: the rows from a place on, up to a number of them.
+    :param read: gives the chunks, with columns of these names.
     """
 
     def __init__(
-        self, columns: Iterable[Any], *, length: int, page: Callable[[int, int], Sequence[Any]], argument: str
+        self, columns: Iterable[Any], *, read: Callable[[Sequence[str]], Iterator[Chunk]], argument: str
     ) -> None:
-        self.columns: tuple[str, ...] = tuple(columns)
-        self._length = length
-        self._page = page
-        if not all(isinstance(name, str) for name in self.columns) or find_repeated(self.columns):
+        names = list(columns)
+        if not all(isinstance(name, str) for name in names):
             raise ConfigurationError(f"{argument}: every column needs a name of its own, as text.")
+        self.columns = distinct_columns(names, source=argument)
+        self._read = read
 
-    def __iter__(self) -> Iterator[Any]:
-        for start in range(0, self._length, PAGE_SIZE):
-            yield from self._page(start, PAGE_SIZE)
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows, from the first one."""
+        return self._read(self.columns)
+
+    def __iter__(self) -> Iterator[Row]:
+        for chunk in self.chunks():
+            yield from map(chunk.row, range(len(chunk)))
 
 
 def _as_items(records: Any, *, argument: str) -> Iterable[Any]:
@@ -109,26 +120,21 @@ def _parse(text: str | bytes | bytearray, *, argument: str) -> list[Any]:
 
 
 def _arrow_pages(table: Any, *, argument: str) -> _Pages:
-    return _Pages(
-        table.column_names,
-        length=table.num_rows,
-        page=lambda start, count: rows_of(table.slice(start, count)),
-        argument=argument,
-    )
+    return _Pages(table.column_names, read=lambda names: chunks_of(table, columns=names), argument=argument)
 
 
 def _frame_pages(frame: Any, *, argument: str) -> _Pages:
-    singles = [
-        name for name, kind in zip(frame.columns, frame.dtypes, strict=True) if str(kind).lower() == "float32"
-    ]
+    def read(names: Sequence[str]) -> Iterator[Chunk]:
+        named = frame.set_axis(list(names), axis=1)
+        singles = [
+            name for name, kind in zip(names, frame.dtypes, strict=True) if str(kind).lower() == "float32"
+        ]
+        for start in range(0, len(named), CHUNK_ROWS):
+            part = named.iloc[start : start + CHUNK_ROWS]
+            exact = {name: _shortest(part[name]) for name in singles}
+            yield ColumnChunk(part.assign(**exact).to_dict("list"), length=len(part))
 
-    def page(start: int, count: int) -> Sequence[Any]:
-        part = frame.iloc[start : start + count]
-        exact = {name: _shortest(part[name]) for name in singles}
-        rows: Sequence[Any] = part.assign(**exact).to_dict("records")
-        return rows
-
-    return _Pages(frame.columns, length=len(frame), page=page, argument=argument)
+    return _Pages(frame.columns, read=read, argument=argument)
 
 
 def _shortest(column: Any) -> Any:

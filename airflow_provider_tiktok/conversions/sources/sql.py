@@ -12,13 +12,21 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+from airflow_provider_tiktok.conversions.chunks import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    Chunk,
+    ColumnChunk,
+    RecordChunk,
+    rows_of,
+)
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError, TransientError
 from airflow_provider_tiktok.conversions.events import Row
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
-from airflow_provider_tiktok.conversions.sources.tables import find_repeated
+from airflow_provider_tiktok.conversions.sources.sizes import size_of_rows
+from airflow_provider_tiktok.conversions.sources.tables import distinct_columns
 
 T = TypeVar("T")
 
@@ -98,11 +106,15 @@ class SqlSource:
         return fingerprint([self._sql, self._parameters])
 
     def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``, which are fetched and left.
+        """The rows after the first ``start``, which are fetched and left; raises as ``chunks`` does."""
+        return rows_of(self.chunks(), start=start)
 
-        Cursor and connection are closed when the last row was taken and when the iterator is closed.
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """The rows in chunks.
 
-        :raises ConfigurationError: the database refuses the query, or its columns have no distinct names.
+        Cursor and connection are closed when the last one was taken and when the iterator is closed.
+
+        :raises ConfigurationError: the database refuses the query.
         :raises TransientError: the connection or the database failed; another try may succeed.
         """
         with ExitStack() as stack:
@@ -110,24 +122,89 @@ class SqlSource:
             stack.callback(_close, connection)
             cursor = _told(lambda: self._make_cursor(connection))
             stack.callback(_close, cursor)
-            page = _told(lambda: self._first_page(cursor))
-            self._columns = _column_names(cursor.description)
-            yield from islice(self._read(cursor, page), start, None)
+            most = self._page_size if _fetches_pages(connection) else min(self._page_size, _STEP_ROWS)
+            pages = _Pages(cursor, most=most)
+            page = _told(lambda: self._first_page(cursor, pages))
+            self._columns = columns = _column_names(cursor.description)
+            yield from _chunks(pages, page, columns)
 
-    def _first_page(self, cursor: Cursor) -> Sequence[Any]:
+    def _first_page(self, cursor: Cursor, pages: _Pages) -> Sequence[Any]:
         """Some cursors only run the query, and only know its columns, when the first rows are fetched."""
         if self._parameters is None:
             cursor.execute(self._sql)
         else:
             cursor.execute(self._sql, self._parameters)
-        return cursor.fetchmany(self._page_size)
+        return pages.fetch()
 
-    def _read(self, cursor: Cursor, page: Sequence[Any]) -> Iterator[Row]:
-        columns = self._columns or ()
-        while page:
-            for row in page:
-                yield row if isinstance(row, Mapping) else dict(zip(columns, row, strict=True))
-            page = _told(lambda: cursor.fetchmany(self._page_size))
+
+_FIRST_ROWS = 16
+_STEP_ROWS = 128
+"""Rows that are fetched at once where asking for few costs no trip to the server."""
+
+
+class _Pages:
+    """Fetches as many rows at once as their size allows, beginning with a few to see it.
+
+    :param most: rows of a page at most.
+    """
+
+    def __init__(self, cursor: Cursor, *, most: int) -> None:
+        self._cursor = cursor
+        self._most = most
+        self._count = min(_FIRST_ROWS, most)
+
+    def fetch(self) -> Sequence[Any]:
+        """The next rows, none after the last."""
+        return self._cursor.fetchmany(self._count)
+
+    def learn(self, n_rows: int, n_bytes: int) -> None:
+        """Fetch as many next as fit, by what these had, and not many times more than before."""
+        fitting = CHUNK_BYTES * n_rows // max(n_bytes, 1)
+        self._count = max(1, min(self._most, 8 * self._count, fitting))
+
+
+def _chunks(pages: _Pages, page: Sequence[Any], columns: tuple[str, ...]) -> Iterator[Chunk]:
+    """The rows of this page and of those after it; what breaks the fetching is raised after them."""
+    taken: list[Any] = []
+    size = 0
+    broken: Exception | None = None
+    while page:
+        n_bytes = size_of_rows(page)
+        pages.learn(len(page), n_bytes)
+        taken.extend(page)
+        size += n_bytes
+        if len(taken) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield from _cut(taken, columns)
+            taken, size = [], 0
+        page = ()
+        try:
+            page = _told(pages.fetch)
+        except Exception as error:
+            broken = error
+    yield from _cut(taken, columns)
+    if broken is not None:
+        raise broken
+
+
+def _cut(rows: Sequence[Any], columns: tuple[str, ...]) -> Iterator[Chunk]:
+    for start in range(0, len(rows), CHUNK_ROWS):
+        yield _chunk(rows[start : start + CHUNK_ROWS], columns)
+
+
+def _chunk(rows: Sequence[Any], columns: tuple[str, ...]) -> Chunk:
+    if isinstance(rows[0], Mapping):
+        return RecordChunk(rows)
+    values = zip(*rows, strict=True)
+    return ColumnChunk(dict(zip(columns, values, strict=True)), length=len(rows))
+
+
+def _fetches_pages(connection: Any) -> bool:
+    """Whether each fetching is a trip to the server, as with PostgreSQL's named cursors."""
+    return any(_package(cls) in ("psycopg2", "psycopg") for cls in type(connection).__mro__)
+
+
+def _package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
 
 
 def server_side_cursor(connection: Any) -> Any:
@@ -136,7 +213,7 @@ def server_side_cursor(connection: Any) -> Any:
     psycopg2, psycopg, MySQLdb and pymysql read the whole result into memory otherwise. All other drivers
     give their usual cursor.
     """
-    packages = [cls.__module__.partition(".")[0] for cls in type(connection).__mro__]
+    packages = map(_package, type(connection).__mro__)
     make = next((_MAKERS[package] for package in packages if package in _MAKERS), None)
     return make(connection) if make else connection.cursor()
 
@@ -165,12 +242,7 @@ _MAKERS: dict[str, Callable[[Any], Any]] = {
 def _column_names(description: Sequence[Sequence[Any]] | None) -> tuple[str, ...]:
     if description is None:
         raise ConfigurationError("sql: the statement gives no rows: it has to be one query.")
-    names = tuple(str(column[0]) for column in description)
-    if repeated := find_repeated(names):
-        raise ConfigurationError(
-            f"sql: the query gives a column twice: {', '.join(map(repr, repeated))}. Name each one with AS."
-        )
-    return names
+    return distinct_columns([str(column[0]) for column in description], source="sql: the query")
 
 
 def _close(closable: Any) -> None:

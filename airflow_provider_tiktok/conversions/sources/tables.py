@@ -5,14 +5,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, Chunk, RecordChunk
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row
 
-NumberedRow = tuple[int | None, Row]
-"""A row with the number, from 1, of the text line it begins on; ``None`` where the format has no lines."""
+MAX_COLUMNS = 10_000
+"""A table with more columns is no table of events; also bounds what one row unfolds to."""
+
+
+class LinedChunk(NamedTuple):
+    """A chunk of a file.
+
+    :param lines: number, from 1, of the text line that each row begins on; ``None`` where the format has no
+        lines.
+    """
+
+    chunk: Chunk
+    lines: Sequence[int] | None
+
+
+class SizedRow(NamedTuple):
+    """A row, the number of its text line (``None`` for none) and about how much it holds."""
+
+    row: Row
+    line: int | None
+    size: int
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -22,7 +45,11 @@ class Table(Struct, frozen=True, kw_only=True):
     """
 
     columns: tuple[str, ...] | None
-    rows: Iterator[NumberedRow]
+    chunks: Iterator[LinedChunk]
+
+    def __repr__(self) -> str:
+        """Nothing of the file: what stands in the place of a header may be a person's."""
+        return "Table(hidden)"
 
 
 class TableOptions(Struct, frozen=True, kw_only=True):
@@ -48,4 +75,60 @@ class TableOptions(Struct, frozen=True, kw_only=True):
 
 def find_repeated(names: tuple[str, ...]) -> list[str]:
     """The names that come more than once, sorted."""
-    return sorted({name for name in names if names.count(name) > 1})
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def distinct_columns(names: Sequence[str], *, source: str) -> tuple[str, ...]:
+    """The names, of which one that comes more than once is told apart by its column's number.
+
+    Which of two columns ``phone`` is meant cannot be known, and need not be where nobody asks for them. Who
+    does asks for ``phone (column 3)``; there is no ``phone``.
+
+    :param source: what has the columns, for errors.
+    :raises ConfigurationError: there are too many.
+    """
+    if len(names) > MAX_COLUMNS:
+        raise ConfigurationError(
+            f"{source} has more than {MAX_COLUMNS:,} columns: leave out those not needed."
+        )
+    repeated = set(find_repeated(tuple(names)))
+    if not repeated:
+        return tuple(names)
+    taken = set(names)
+    return tuple(
+        _free_name(name, place, taken) if name in repeated else name for place, name in enumerate(names, 1)
+    )
+
+
+def _free_name(name: str, place: int, taken: set[str]) -> str:
+    told = f"{name} (column {place})".lstrip()
+    while told in taken:
+        told += "*"
+    taken.add(told)
+    return told
+
+
+def in_chunks(rows: Iterable[SizedRow]) -> Iterator[LinedChunk]:
+    """The rows in chunks; what breaks their reading is raised after the rows before it."""
+    rows = iter(rows)
+    is_open = True
+    while is_open:
+        taken: list[Row] = []
+        lines: list[int] = []
+        size = 0
+        broken: Exception | None = None
+        try:
+            while len(taken) < CHUNK_ROWS and size < CHUNK_BYTES:
+                row, line, n_bytes = next(rows)
+                size += n_bytes
+                taken.append(row)
+                if line is not None:
+                    lines.append(line)
+        except StopIteration:
+            is_open = False
+        except Exception as error:
+            broken = error
+        if taken:
+            yield LinedChunk(RecordChunk(taken), lines if len(lines) == len(taken) else None)
+        if broken is not None:
+            raise broken

@@ -29,7 +29,8 @@ _TOO_LONG = UnreadableRow(
     "too_long", "This one row is longer than max_row_chars: look for a missing line break."
 )
 _UNDECODABLE = UnreadableRow(
-    "undecodable", "This row holds bytes that are no text: name the file's encoding."
+    "undecodable",
+    "Set `encoding` to the file's own, such as 'cp1252': this row holds bytes that it does not have.",
 )
 
 

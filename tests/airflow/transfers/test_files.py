@@ -178,3 +178,41 @@ def test_a_csv_file_without_a_header_is_named_by_the_task(
     )
     assert operator.execute(task.context)["accepted"] == 1
     assert tiktok.ledger.event_ids() == ["o-1"]
+
+
+MAPPING = {"event_id": "id", "event_time": "at", "user.email": "email"}
+NOW = int(time.time()) - 60
+
+
+def write_table(file: Path, header: str, *rows: str) -> Path:
+    file.write_text("\n".join((header, *rows, "")))
+    return file
+
+
+def test_later_file_lacks_what_nobody_asks_for(send: Any, tmp_path: Path):
+    """Files of one run may differ in columns that are not mapped, and in the order of all."""
+    write_table(tmp_path / "a.csv", "id,email,at,shop,phone,phone", f"o-1,a@example.com,{NOW},x,,")
+    write_table(tmp_path / "b.csv", "at,id,email,new", f"{NOW},o-2,b@example.com,y")
+    write_table(tmp_path / "_c.csv", "no table")
+    receipt = send(f"{tmp_path}/*.csv", mapping=MAPPING, defaults={"event": "Purchase"})
+    assert (receipt["rows"], receipt["accepted"]) == (2, 2)
+
+
+def test_later_file_lacks_a_mapped_column(send: Any, tmp_path: Path, tiktok: Simulator):
+    """A mapped column that a later file has not stops the run there, by its name and without the file's."""
+    write_table(tmp_path / "a.csv", "id,email,at", f"o-1,a@example.com,{NOW}")
+    write_table(tmp_path / "b.csv", "id,ada@example.com,at", f"o-2,b@example.com,{NOW}")
+    with pytest.raises(PermanentFailure, match=r"mapping\['user.email'\]: .*'email'") as caught:
+        send(f"{tmp_path}/*.csv", mapping=MAPPING, defaults={"event": "Purchase"})
+    assert "ada" not in str(caught.value)
+    assert tiktok.ledger.event_ids() in ([], ["o-1"])
+
+
+def test_a_name_that_comes_twice_and_is_mapped(send: Any, tmp_path: Path, tiktok: Simulator):
+    """Which of two columns is meant is asked; either can be named, or both."""
+    path = write_table(tmp_path / "a.csv", "id,email,email,at", f"o-1,a@example.com,b@example.com,{NOW}")
+    with pytest.raises(PermanentFailure, match=r"several columns 'email': name one of email \(column 2\), "):
+        send(path, mapping=MAPPING, defaults={"event": "Purchase"})
+    assert tiktok.requests == []
+    both = {**MAPPING, "user.email": ["email (column 2)", "email (column 3)"]}
+    assert send(path, mapping=both, defaults={"event": "Purchase"})["accepted"] == 1

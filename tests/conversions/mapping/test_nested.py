@@ -24,7 +24,6 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError, Event
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.columns import getter
 from airflow_provider_tiktok.conversions.mapping.nested import ABSENT, find, has, ways_in
-from airflow_provider_tiktok.conversions.sources.arrow_rows import rows_of
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.conversions.sources.sql import SqlSource
@@ -72,7 +71,7 @@ def test_arrows_columns_are_opened(kind: str) -> None:
         "text": (pa.string(), '{"revenue": 27.5}'),
     }
     arrow, value = kinds[kind]
-    (row,) = rows_of(pa.table({"data": pa.array([value], arrow)}))
+    (row,) = RecordsSource(pa.table({"data": pa.array([value], arrow)})).rows()
     assert getter("data.revenue")(row) == 27.5
 
 

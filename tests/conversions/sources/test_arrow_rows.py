@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import UnreadableRow
-from airflow_provider_tiktok.conversions.sources.arrow_rows import import_arrow, rows_of
+from airflow_provider_tiktok.conversions.sources.arrow_rows import chunks_of, import_arrow
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
 
 Read = Callable[..., list[Any]]
 Write = Callable[[str, str | bytes], Path]
+
+
+def rows_of(table: pa.Table) -> list[Any]:
+    """The rows of the table's chunks."""
+    chunks = chunks_of(table, columns=table.column_names)
+    return [chunk.row(place) for chunk in chunks for place in range(len(chunk))]
 
 
 def write_parquet(path: Path, table: pa.Table, **settings: Any) -> Path:
@@ -59,6 +67,135 @@ def test_single_precision_stays_the_number_it_was() -> None:
     """12.34 in single precision is 12.34, not its neighbour in double precision."""
     table = pa.table({"price": pa.array([12.34, None, 1e30, 0.0], pa.float32())})
     assert rows_of(table) == [{"price": 12.34}, {"price": None}, {"price": 1e30}, {"price": 0.0}]
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float16()])
+def test_single_precision_at_any_depth(kind: pa.DataType) -> None:
+    """12.34 stays 12.34 in objects, lists, maps and lists of objects, and beside absent values."""
+    number = 12.34 if kind == pa.float32() else 12.5
+    item = pa.struct([("price", kind), ("name", pa.string())])
+    record = {
+        "object": {"price": number, "name": "a"},
+        "list": [number, None],
+        "items": [{"price": number, "name": "b"}, {"price": None, "name": None}, None],
+        "map": {"price": number},
+        "pair": [number, number],
+    }
+    schema = pa.schema(
+        [
+            ("object", item),
+            ("list", pa.list_(kind)),
+            ("items", pa.large_list(item)),
+            ("map", pa.map_(pa.string(), kind)),
+            ("pair", pa.list_(kind, 2)),
+        ]
+    )
+    empty = {"object": None, "list": [], "items": None, "map": None, "pair": None}
+    table = pa.Table.from_pylist([record, empty, record], schema=schema)
+    for start in range(3):
+        assert rows_of(table.slice(start)) == [record, empty, record][start:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "given"),
+    [
+        (pa.map_(pa.string(), pa.int64()), [("a", 1), ("b", None)], {"a": 1, "b": None}),
+        (pa.dictionary(pa.int8(), pa.string()), "a", "a"),
+        (pa.list_(pa.dictionary(pa.int32(), pa.large_string())), ["a", None, "a"], ["a", None, "a"]),
+        (pa.decimal128(12, 2), Decimal("1.10"), Decimal("1.10")),
+        (pa.decimal256(40, 3), Decimal("1.100"), Decimal("1.100")),
+        (pa.struct([("d", pa.decimal128(5, 1))]), {"d": Decimal("0.5")}, {"d": Decimal("0.5")}),
+        (pa.large_string(), "a", "a"),
+        (pa.binary(), b"a\xff", b"a\xff"),
+        (pa.binary(2), b"ab", b"ab"),
+        (pa.date32(), date(2026, 11, 1), date(2026, 11, 1)),
+        (pa.date64(), date(2026, 11, 1), date(2026, 11, 1)),
+        (pa.time32("s"), time(10, 30), time(10, 30)),
+        (pa.time64("ns"), 37_800_000_000_001, time(10, 30)),
+        (pa.duration("ns"), 1_000_001, timedelta(milliseconds=1)),
+        (pa.timestamp("s"), datetime(2026, 11, 1), datetime(2026, 11, 1)),  # noqa: DTZ001  # the column has no zone
+        (pa.timestamp("ms", "UTC"), datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)),
+        (
+            pa.timestamp("us", "Asia/Tokyo"),
+            datetime(2026, 11, 1, tzinfo=UTC),
+            datetime(2026, 11, 1, tzinfo=UTC),
+        ),
+        (pa.timestamp("ns", "+02:00"), datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)),
+        (pa.list_(pa.timestamp("ns")), [1_001], [datetime(1970, 1, 1, 0, 0, 0, 1)]),  # noqa: DTZ001
+        (pa.null(), None, None),
+        (pa.uint64(), 2**64 - 1, 2**64 - 1),
+    ],
+    ids=str,
+)
+def test_types(kind: pa.DataType, value: Any, given: Any) -> None:
+    """Each type is the Python value of the same meaning, in its own zone; absent is ``None``."""
+    rows = rows_of(pa.table({"v": pa.array([value, None, value], kind)}))
+    assert rows == [{"v": given}, {"v": None}, {"v": given}]
+    if isinstance(given, datetime):
+        assert isinstance(rows[0], dict)
+        assert rows[0]["v"].utcoffset() == pa.scalar(value, kind).as_py().utcoffset()
+
+
+TYPES = st.recursive(
+    st.sampled_from(
+        [
+            *(pa.string(), pa.large_string(), pa.binary(), pa.bool_(), pa.int8(), pa.uint64(), pa.float64()),
+            *(pa.date32(), pa.time32("ms"), pa.time64("us"), pa.timestamp("us"), pa.timestamp("s", "UTC")),
+            *(pa.timestamp("ms", "Europe/Berlin"), pa.duration("us"), pa.decimal128(9, 2), pa.null()),
+            pa.dictionary(pa.int32(), pa.string()),
+        ]
+    ),
+    lambda inner: (
+        inner.map(pa.list_)
+        | inner.map(pa.large_list)
+        | inner.map(lambda kind: pa.list_(kind, 2))
+        | st.tuples(inner, inner).map(lambda kinds: pa.struct([("a", kinds[0]), ("b", kinds[1])]))
+    ),
+    max_leaves=4,
+)
+
+
+def values_of(kind: pa.DataType) -> st.SearchStrategy[Any]:
+    """Values that fit the type, absent ones among them."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        return values_of(kind.value_type)
+    if types.is_struct(kind):
+        fields = {kind.field(place).name: values_of(kind.field(place).type) for place in range(2)}
+        return st.none() | st.fixed_dictionaries(fields)
+    if types.is_fixed_size_list(kind):
+        return st.none() | st.lists(values_of(kind.value_type), min_size=2, max_size=2)
+    if types.is_list(kind) or types.is_large_list(kind):
+        return st.none() | st.lists(values_of(kind.value_type), max_size=3)
+    if types.is_timestamp(kind) and kind.tz:
+        return st.none() | st.integers(0, 4_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
+    samples = {
+        "string": ["", "a", "ü"],
+        "binary": [b"", b"\xff"],
+        "bool": [True, False],
+        "int8": [-1, 0],
+        "uint64": [2**64 - 1],
+        "double": [0.1, -0.0],
+        "date32": [date(2026, 11, 1)],
+        "time32": [time(1, 2, 3)],
+        "time64": [time(1, 2, 3, 4)],
+        "timestamp": [datetime(1969, 1, 1, 1), datetime(2026, 11, 1, 1, 2, 3, 4)],  # noqa: DTZ001
+        "duration": [timedelta(microseconds=1)],
+        "decimal128": [Decimal("0.10"), Decimal("-1")],
+    }
+    name = str(kind).removeprefix("large_").partition("[")[0].partition("(")[0]
+    return st.sampled_from([None, *samples.get(name, [None])])
+
+
+@given(st.data(), TYPES)
+def test_values_are_those_of_arrow(data: st.DataObject, kind: pa.DataType) -> None:
+    """What is read column by column, from any part of a table, is what Arrow itself gives row by row."""
+    values = data.draw(st.lists(values_of(kind), max_size=6))
+    start = data.draw(st.integers(0, len(values)))
+    table = pa.table({"v": pa.array(values, kind)})
+    assert rows_of(table.slice(start)) == table.slice(start).to_pylist()
+    chunked = pa.concat_tables([table, table.slice(start)])
+    assert rows_of(chunked) == chunked.to_pylist()
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
@@ -126,10 +263,10 @@ def test_damaged_page_ends_the_run(read: Read, write: Write, tmp_path: Path) -> 
 
 
 def test_column_twice(read: Read, tmp_path: Path) -> None:
-    """Two columns of one name would silently become one."""
+    """Two columns of one name are told apart by their numbers, and neither has the name alone."""
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"])
-    with pytest.raises(ConfigurationError, match=r"has a column twice: 'id'"):
-        read(write_parquet(tmp_path / "orders.parquet", table))
+    rows = read(write_parquet(tmp_path / "orders.parquet", table))
+    assert rows == [{"id (column 1)": 1, "id (column 2)": 2}]
 
 
 def test_missing_pyarrow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

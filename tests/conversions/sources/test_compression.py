@@ -115,10 +115,16 @@ def test_stated_compression_is_taken_at_its_word(read: Read, write: Write, compr
 
 
 def test_none_reads_the_bytes_as_they_are(read: Read, write: Write) -> None:
-    """``none`` looks for nothing."""
-    rows = read(write("events.jsonl", gzip.compress(b'{"n":1}\n')), compression="none")
-    assert rows
-    assert all(isinstance(row, str) for row in rows)
+    """``none`` unpacks nothing, and says what it finds."""
+    with pytest.raises(ConfigurationError, match="is packed"):
+        read(write("events.jsonl", gzip.compress(b'{"n":1}\n')), compression="none")
+
+
+@pytest.mark.parametrize("ending", ["gz", "xz", "zst"])
+def test_packed_twice(read: Read, write: Write, ending: str) -> None:
+    """What is packed once more inside is told, and not read as text."""
+    with pytest.raises(ConfigurationError, match="packed twice"):
+        read(write("events.jsonl.gz", gzip.compress(PACK[ending](b'{"n":1}\n'))))
 
 
 def test_packed_parquet_is_refused(read: Read, write: Write) -> None:

@@ -37,7 +37,7 @@ Write = Callable[[str, str | bytes], Path]
         ("\ufeffid,email\n1,a\n", [{"id": "1", "email": "a"}]),
         ('\ufeff"id","email"\n1,a\n', [{"id": "1", "email": "a"}]),
         (" id , email \n 1 ,a\n", [{"id": " 1 ", "email": "a"}]),
-        ("id,email\n,\n", [{"id": "", "email": ""}]),
+        ('id,email\n,\n , \n"",""\n,,,\n1,\n', [{"id": "1", "email": ""}]),
         (",id\n0,1\n", [{"": "0", "id": "1"}]),
         ('id,email\n"1,5","a\r\nb"\n', [{"id": "1,5", "email": "a\r\nb"}]),
         ('id,email\n"say ""hi""",\n', [{"id": 'say "hi"', "email": ""}]),
@@ -46,7 +46,7 @@ Write = Callable[[str, str | bytes], Path]
     ],
 )
 def test_records(read: Read, write: Write, text: str, rows: list[Any]) -> None:
-    """Values are the text that stands there; an empty line is no row, an empty file has none."""
+    """Values are the text that stands there; a row without any text is no row, an empty file has none."""
     assert read(write("orders.csv", text)) == rows
 
 
@@ -122,6 +122,58 @@ def test_dialects(read: Read, write: Write, name: str, settings: dict[str, Any],
     assert read(write(name, text), **settings) == [{"id": "1", "email": "a,b"}]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("orders.csv", "sep=;\r\nid;email\r\n1;a,b\r\n"),
+        ("orders.csv", '"sep=;"\nid;email\n1;a,b\n'),
+        ("orders.csv", "\ufeffSEP=\t\nid\temail\n1\ta,b\n"),
+        ("orders.tsv", "sep=|\nid|email\n1|a,b\n"),
+    ],
+)
+def test_delimiter_that_the_file_names(write: Write, name: str, text: str) -> None:
+    """Excel's first line names the delimiter and is no row; lines are counted with it."""
+    source = FilesSource([write(name, text)])
+    assert list(source.rows()) == [{"id": "1", "email": "a,b"}]
+    place = source.locate(1)
+    assert place is not None
+    assert place.line == 3
+
+
+def test_commas_in_a_table_of_tabs(read: Read, write: Write) -> None:
+    """Where the format gives the delimiter, the format is what to change."""
+    with pytest.raises(ConfigurationError, match=r"Set format='csv' and csv_delimiter=','"):
+        read(write("orders.tsv", "id,email\n1,a\n"))
+
+
+def test_wrong_delimiter_without_a_header(write: Write) -> None:
+    """Where the columns are named by the task, the row's remedy names the delimiter."""
+    (row,) = FilesSource([write("orders.csv", "1;a\n")], csv_columns=["id", "email"]).rows()
+    assert "set csv_delimiter=';'" in str(getattr(row, "remedy", ""))
+
+
+def test_names_that_come_twice(read: Read, write: Write) -> None:
+    """Such columns are called by their numbers; the others, and the rows, are as ever."""
+    path = write("orders.csv", "email,phone,email,phone,id,,\na,1,b,2,3,,\n")
+    assert read(path) == [
+        {
+            "email (column 1)": "a",
+            "phone (column 2)": "1",
+            "email (column 3)": "b",
+            "phone (column 4)": "2",
+            "id": "3",
+            "(column 6)": "",
+            "(column 7)": "",
+        }
+    ]
+
+
+def test_a_name_that_looks_like_a_number_given(read: Read, write: Write) -> None:
+    """A column of the file that has such a name keeps it."""
+    rows = read(write("orders.csv", "id,id,id (column 1)\n1,2,3\n"))
+    assert rows == [{"id (column 1)*": "1", "id (column 2)": "2", "id (column 1)": "3"}]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "shift_jis"])
 def test_encodings(read: Read, write: Write, encoding: str) -> None:
     """Text of any encoding that Python knows is read as what it says."""
@@ -133,10 +185,18 @@ def test_encodings(read: Read, write: Write, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("header", "text"),
     [
-        (b"id,ada@example.com, id\n", r"orders\.csv: the header has one name in columns 1, 3\."),
         (b'id,"ada@example.com\n', r"orders\.csv: the header cannot be read \(not_csv\)"),
         (b"id,ada@example.com\xff\n", r"orders\.csv: the header cannot be read \(undecodable\)"),
-        ("id,ada@example.com\n".encode("utf-16"), r"\(undecodable\).* encoding"),
+        ("id,ada@example.com\n".encode("utf-16"), r"^encoding: .*: set encoding='utf-16'"),
+        ("id,ada@example.com\n".encode("utf-16-le"), r"^encoding: .*: set encoding='utf-16-le'"),
+        ("id,ada@example.com\n".encode("utf-16-be"), r"^encoding: .*: set encoding='utf-16-be'"),
+        ("id,ada@example.com\n".encode("utf-32"), r"^encoding: .*: set encoding='utf-32'"),
+        (b"id;ada@example.com\n", r"the header is not parted by ','\. Set csv_delimiter=';'"),
+        (b"id;ada@example.com,b;x\n", r"the header is not parted by ','\. Set csv_delimiter=';'"),
+        (b"id\tada@example.com\n", r"Set csv_delimiter='\\t'"),
+        (b"id|ada@example.com\n", r"Set csv_delimiter='\|'"),
+        (b'{"id":1,"email":"ada@example.com"}\n', r"begins like JSON .* format='json'"),
+        (b",".join(b"ada%d@example.com" % number for number in range(10_001)), r"more than 10,000 columns"),
     ],
 )
 def test_bad_header_ends_the_run(read: Read, write: Write, header: bytes, text: str) -> None:
@@ -195,7 +255,7 @@ def test_what_a_writer_wrote_is_read(read: Read, tmp_path: Path, table: tuple[in
     csv.writer(text).writerows([columns, *rows])
     path = tmp_path / "orders.csv"
     path.write_bytes(text.getvalue().encode())
-    assert read(path) == [dict(zip(columns, row, strict=True)) for row in rows]
+    assert read(path) == [dict(zip(columns, row, strict=True)) for row in rows if any(map(str.strip, row))]
 
 
 @given(st.binary(max_size=80))

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.sources.json_rows import NotJson, decode_json
 
 Read = Callable[..., list[Any]]
@@ -123,7 +124,9 @@ def test_empty_array(read: Read, write: Write) -> None:
 def test_large_array_is_refused(read: Read, write: Write) -> None:
     """An array is read whole, so there is a bound, and the error names the way out."""
     path = write("events.json", '[{"email":"ada@example.com"}]')
-    with pytest.raises(ConfigurationError, match=r"events\.json: a JSON array of more than 20 .* JSON Lines"):
+    with pytest.raises(
+        ConfigurationError, match=r"events\.json: a JSON document of more than 20 .* JSON Lines"
+    ):
         read(path, max_array_chars=20)
 
 
@@ -135,6 +138,99 @@ def test_broken_array_ends_the_run(read: Read, write: Write, text: str | bytes) 
     assert "ada" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+ORDERS = [{"id": 1, "note": 'a "}]" \\\\'}, {"id": 2, "items": [{"price": Decimal("1.10")}, {}]}]
+PRETTY = """[
+  {
+    "id": 1,
+    "note": "a \\"}]\\" \\\\\\\\"
+  },
+  {"id": 2, "items": [{"price": 1.10}, {}]}
+]"""
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "{}",
+        '{{"data": {}}}',
+        '{{"orders":{}}}',
+        '{{"Anything at all" : {} }}',
+        '{{"data":\n{{"customers": {}}}}}\n',
+        "\ufeff{}",
+        "\n\n {}\n\n",
+    ],
+)
+@pytest.mark.parametrize("is_pretty", [True, False])
+def test_list_in_whatever_it_is_wrapped(read: Read, write: Write, layout: str, is_pretty: bool) -> None:
+    """A list of records gives its records, also where it is all that an object holds."""
+    text = PRETTY if is_pretty else PRETTY.replace("\n", "").replace("  ", "")
+    assert read(write("orders.json", layout.format(text))) == ORDERS
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('{\n "id": 1\n}', [{"id": 1}]),
+        ('{"id": 1}', [{"id": 1}]),
+        ('{"id":\n1}\n{"id": 2}\n{\n"id": 3}', [{"id": 1}, {"id": 2}, {"id": 3}]),
+        ('{\n"id":1},{\n"id":2}', [{"id": 1}, {"id": 2}]),
+        ('{"id":1}\n\n{"id":2}', [{"id": 1}, {"id": 2}]),
+        ('{"id":1,"items":[{"price":2}]}', [{"id": 1, "items": [{"price": 2}]}]),
+        ('{"user":{"email":"a"}}', [{"user": {"email": "a"}}]),
+        ('{"ids":[1,2]}', [{"ids": [1, 2]}]),
+        ('{"data":[]}', [{"data": []}]),
+        ("{}", [{}]),
+        ('{"id":\n{"id":2}\n', ["not_json", {"id": 2}]),
+        ('[{"id":1},[2],"x",null,3.5,{"id":2}]', [{"id": 1}, *["not_an_object"] * 4, {"id": 2}]),
+    ],
+)
+def test_layouts_of_a_json_file(read: Read, write: Write, text: str, rows: list[Any]) -> None:
+    """Records may stand one after the other, each over several lines; a torn line costs only itself."""
+    assert read(write("orders.json", text)) == rows
+
+
+def test_lines_of_a_json_file_have_numbers(write: Write) -> None:
+    """JSON Lines under the name of JSON lead to their lines, also after blank ones."""
+    source = FilesSource([write("a.json", '\n{"id":1}\n\n{"id":\n{"id":3}\n')])
+    list(source.rows())
+    assert [place and place.line for place in map(source.locate, (1, 2, 3))] == [2, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["data", "events", "records", "results", "rows", "orders"])
+def test_list_beside_other_things_is_told(read: Read, write: Write, name: str) -> None:
+    """An answer of an API with more in it than the list is no row, and nothing of it is guessed."""
+    path = write("orders.json", f'{{"count": 1, "{name}": [{{"email": "ada@example.com"}}]}}')
+    with pytest.raises(ConfigurationError, match=rf"one JSON object with a list '{name}'") as caught:
+        read(path)
+    assert "ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [PRETTY, '{\n"id": 1\n}', '[{"id":1}]', '[ {"id":1}, {"id":2} ]'])
+def test_no_json_lines(read: Read, write: Write, text: str) -> None:
+    """A whole document under the name of JSON Lines is told by its first line."""
+    path = write("orders.jsonl", text)
+    with pytest.raises(ConfigurationError, match=r"orders\.jsonl: .* set format='json'"):
+        read(path)
+    assert read(path, format="json")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=30,
+    ),
+    st.sampled_from([None, 1]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_items_are_those_of_the_array(read: Read, tmp_path: Path, value: Any, indent: int | None) -> None:
+    """Whatever stands in an array, its items are cut apart where they end."""
+    path = tmp_path / "orders.json"
+    items = [{"v": value}, value, {"w": [value]}]
+    path.write_text(json.dumps(items, indent=indent, ensure_ascii=False), "utf-8")
+    assert read(path) == [item if isinstance(item, dict) else "not_an_object" for item in items]
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60))

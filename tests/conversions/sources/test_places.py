@@ -25,7 +25,7 @@ def test_places(files: list[tuple[str, list[int | None]]], max_steps: int) -> No
         line = 0
         for row, gap in enumerate(gaps, start=1):
             line += gap or 1
-            places.note(None if gap is None else line)
+            places.note(1, lines=None if gap is None else [line])
             noted.append(Place(file=file, row=row, line=None if gap is None else line))
     found = [places.find(row) for row in range(1, len(noted) + 1)]
     assert [(place.file, place.row) for place in found if place] == [
@@ -42,7 +42,7 @@ def test_lines_are_given_up_before_memory_is() -> None:
     places = Places(max_steps=10)
     places.enter("a.jsonl")
     for row in range(1, 1001):
-        places.note(2 * row)
+        places.note(1, lines=[2 * row])
     assert str(places.find(10)) == "a.jsonl, line 20"
     assert str(places.find(1000)) == "a.jsonl, row 1000"
     assert len(places._steps) == 11

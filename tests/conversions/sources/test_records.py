@@ -16,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_ROWS
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import UnreadableRow
-from airflow_provider_tiktok.conversions.sources import records as room
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 
 ROWS = [
@@ -63,14 +63,14 @@ def test_iterator_is_read_once_and_lazily() -> None:
     taken = []
 
     def records() -> Iterator[dict[str, int]]:
-        for number in range(3):
+        for number in range(5000):
             taken.append(number)
             yield {"id": number}
 
     source = RecordsSource(records())
     rows = source.rows()
     next(rows)
-    assert taken == [0]
+    assert taken == list(range(CHUNK_ROWS))
     assert not source.is_ordered
     assert source.fingerprint() is None
     with pytest.raises(ConfigurationError, match=r"^events: this iterator was read already"):
@@ -103,18 +103,11 @@ def test_numbers_of_json_text_are_exact() -> None:
     assert str(row["price"]) == str(Decimal("0.10"))
 
 
-@pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of two rows, so that a few rows make several; the size is fixed otherwise."""
-    monkeypatch.setattr(room, "PAGE_SIZE", 2)
-
-
-@pytest.mark.usefixtures("small_pages")
-@pytest.mark.parametrize("start", range(7))
+@pytest.mark.parametrize("start", [0, 1, 999, 1000, 1001, 2499, 2500, 2501])
 @pytest.mark.parametrize("kind", [pd.DataFrame, pa.Table.from_pylist, pa.RecordBatch.from_pylist])
 def test_frames(kind: Any, start: int) -> None:
     """Data frame, Arrow table and batch give their rows page by page, and know their columns."""
-    rows = [{"id": number, "name": f"n{number}"} for number in range(5)]
+    rows = [{"id": number, "name": f"n{number}"} for number in range(2500)]
     source = RecordsSource(kind(rows))
     assert source.columns == ("id", "name")
     assert list(source.rows(start)) == rows[start:]
@@ -150,17 +143,28 @@ def test_values_of_a_frame() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        pd.DataFrame([[1, 2]], columns=["id", "id"]),
         pd.DataFrame([[1, 2]]),
         pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("user", "email")])),
-        pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"]),
     ],
-    ids=["twice", "numbers", "levels", "arrow"],
+    ids=["numbers", "levels"],
 )
-def test_columns_need_names_of_their_own(frame: Any) -> None:
-    """Columns that share a name would silently become one."""
+def test_columns_need_names(frame: Any) -> None:
+    """A column without a name cannot be mapped."""
     with pytest.raises(ConfigurationError, match=r"^events: every column needs a name of its own"):
         RecordsSource(frame)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame([[1, 2, 3]], columns=["id", "n", "id"]),
+        pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["id", "n", "id"]),
+    ],
+    ids=["pandas", "arrow"],
+)
+def test_columns_that_share_a_name(frame: Any) -> None:
+    """They are told apart by their numbers; neither silently becomes the other."""
+    assert list(RecordsSource(frame).rows()) == [{"id (column 1)": 1, "n": 2, "id (column 3)": 3}]
 
 
 @pytest.mark.parametrize("records", [[{1: "a"}], [{"v": "\udcff"}]])

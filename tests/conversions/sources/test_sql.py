@@ -151,13 +151,13 @@ def test_starting_later_keeps_the_query() -> None:
 
 
 def test_nothing_is_read_ahead() -> None:
-    """No connection before the first row, and never more than one page."""
-    driver = Driver([(number,) for number in range(100)])
+    """No connection before the first row, and never more than one chunk."""
+    driver = Driver([(number,) for number in range(3000)])
     rows = SqlSource(lambda: driver, "SELECT 1", page_size=10).rows()
     assert driver.calls == []
-    for number in range(1, 26):
+    for number in range(1, 2026):
         next(rows)
-        assert driver.fetched == -(-number // 10) * 10
+        assert driver.fetched == -(-number // 1000) * 1000
 
 
 def test_memory_is_bounded(connect: Connect) -> None:
@@ -343,10 +343,10 @@ def test_statement_without_rows(connect: Connect) -> None:
 
 
 def test_column_twice(connect: Connect) -> None:
-    """Two columns of one name would silently become one."""
-    source = SqlSource(connect, "SELECT o.id, p.id, o.email, p.email, 1 FROM orders o, orders p")
-    with pytest.raises(ConfigurationError, match=r"a column twice: 'email', 'id'\. Name each one with AS"):
-        list(source.rows())
+    """Two columns of one name are told apart by their numbers, and neither has the name alone."""
+    source = SqlSource(connect, "SELECT o.id, p.id, o.email, 1 AS n FROM orders o, orders p")
+    list(source.rows())
+    assert source.columns == ("id (column 1)", "id (column 2)", "email", "n")
 
 
 @pytest.mark.parametrize(("sql", "settings"), [("", {}), (" \n", {}), ("SELECT 1", {"page_size": 0})])
