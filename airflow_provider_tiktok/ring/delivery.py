@@ -216,6 +216,11 @@ class DeliverEventsOperator(BaseOperator):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigurationError(f"{name} must be a whole number of at least {least}.")
+        if self.require_consent and self.mapping and "consent" not in {*self.mapping, *(self.defaults or {})}:
+            raise ConfigurationError(
+                "require_consent: map 'consent' to the column that says it. Without one nobody has agreed, "
+                "and every event would be skipped."
+            )
 
     def _event_mapping(self) -> EventMapping:
         from airflow_provider_tiktok.conversions.mapping import EventMapping
