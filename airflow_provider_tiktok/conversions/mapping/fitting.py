@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum, auto
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -184,12 +185,24 @@ class _Survey:
         if not heads:
             return _State.NOWHERE if self._is_declared else _State.MAY_COME
         way = column.split(".")
-        if any(nested.has(record, way) for record in self._records):
+        if column in self._found_inside:
             return _State.THERE
         told = [(record[head], head) for record in self._records for head in heads if head in record]
         told = [(value, head) for value, head in told if not _is_empty(value)]
         may_lead = any(nested.may_lead(value, way[head.count(".") + 1 :]) for value, head in told)
         return _State.NO_OBJECTS if told and not may_lead else _State.MAY_COME
+
+    @cached_property
+    def _found_inside(self) -> set[str]:
+        """The ways that lead to something in some record, each of which is opened once for all of them."""
+        open_ways = {column: column.split(".") for column in self._asked if "." in column}
+        found: set[str] = set()
+        for record in self._records:
+            if not open_ways:
+                break
+            found.update(column for column, way in open_ways.items() if nested.has(record, way))
+            open_ways = {column: way for column, way in open_ways.items() if column not in found}
+        return found
 
     def slip_for(self, column: str) -> str | None:
         """A name that is there, is asked for by nothing else, and was mistyped as this column."""

@@ -27,8 +27,8 @@ def is_slip(name: str, *, of: str) -> bool:
     one, other = _whole(name), _whole(of)
     if one == other:
         return True
-    if [letter for letter in one if letter.isdigit()] != [letter for letter in other if letter.isdigit()]:
-        return False
+    if name.count(".") != of.count(".") or _digits(one) != _digits(other):
+        return False  # the way into an object is no slip for the object, nor one number for another
     words, others = _words(name), _words(of)
     if len(words) == len(others):
         return all(map(_is_word_mistyped, words, others))
@@ -37,6 +37,10 @@ def is_slip(name: str, *, of: str) -> bool:
 
 def _whole(name: str) -> str:
     return folded_name(name).replace(".", "")
+
+
+def _digits(name: str) -> list[str]:
+    return [letter for letter in name if letter.isdigit()]
 
 
 def _words(name: str) -> list[str]:

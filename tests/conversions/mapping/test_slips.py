@@ -30,6 +30,7 @@ from airflow_provider_tiktok.conversions.mapping.slips import is_slip
         ("größe", "grösse"),
         ("address1", "adress1"),
         ("valeu", "value"),
+        ("customer.email", "customer_email"),
     ],
 )
 def test_a_slip_is_known(name: str, other: str) -> None:
@@ -55,6 +56,7 @@ def test_a_slip_is_known(name: str, other: str) -> None:
         ("zip", "zips"),
         ("ip", "id"),
         ("data.id", "data.ids"),
+        ("data.item.z", "data.item"),
         ("data.url", "data.ulr"),
         ("value", "currency"),
         ("", "a"),
