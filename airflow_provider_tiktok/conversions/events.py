@@ -16,14 +16,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, NewType, TypedDict
+from typing import Annotated, Any, Final, Literal, NewType, TypedDict
 
 from msgspec import Struct
 
 Digest = NewType("Digest", str)
 """A SHA-256 in 64 lower-case hex digits: the only form in which personal data goes on."""
 
+Id = Annotated[str, "id"]
+"""What tells one thing from others: a text, whole again after a spreadsheet or a data frame had it."""
+
+Currency = Annotated[str, "currency"]
+"""An ISO 4217 code in capitals."""
+
+Count = Annotated[int, "count"]
+"""A whole number of at least 1."""
+
+Quantity = Annotated[int, "quantity"]
+"""Units of a line item, at least 1; a decimal, zero or less only until ``mapping`` has settled the items."""
+
 EventSource = Literal["web", "app", "offline", "crm"]
+
+ESSENTIAL: Final = frozenset(
+    {
+        "event",
+        "event_time",
+        "event_id",
+        "is_hashed",
+        "limited_data_use",
+        "properties.value",
+        "page.url",
+        "app.app_id",
+        "lead.lead_id",
+    }
+)
+"""Event paths whose value, if it is there and cannot be read, keeps the event back: without it the event
+would say something else, count twice, or go against a person's wish. Any other value that cannot be read is
+left out of its event and counted as a warning: an odd optional value costs no conversion."""
 
 AttStatus = Literal["AUTHORIZED", "DENIED", "NOT_DETERMINED", "RESTRICTED", "NOT_APPLICABLE"]
 
@@ -41,10 +70,10 @@ class RawUser(_Field, frozen=True):
 
     email: tuple[str, ...] = ()
     phone: tuple[str, ...] = ()
-    external_id: tuple[str, ...] = ()
+    external_id: tuple[Id, ...] = ()
     first_name: str | None = None
     last_name: str | None = None
-    zip_code: str | None = None
+    zip_code: Id | None = None
     city: str | None = None
     state: str | None = None
     country: str | None = None
@@ -57,9 +86,9 @@ class RawUser(_Field, frozen=True):
     gaid: str | None = None
     idfv: str | None = None
     att_status: str | None = None
-    lead_id: str | None = None
+    lead_id: Id | None = None
     envelope: str | None = None
-    session_id: str | None = None
+    session_id: Id | None = None
 
     def __repr__(self) -> str:
         return "RawUser(hidden)"
@@ -99,14 +128,17 @@ class Content(_Field, frozen=True):
 
     :param price: price of one unit, in the event's currency.
     :param quantity: units, at least 1.
+    :param content_type: what kind of id ``content_id`` is. TikTok has it once for the event, where
+        ``mapping`` moves it to.
     """
 
-    content_id: str | None = None
+    content_id: Id | None = None
     content_name: str | None = None
     content_category: str | None = None
     brand: str | None = None
     price: Decimal | None = None
-    quantity: int | None = None
+    quantity: Quantity | None = None
+    content_type: Literal["product", "product_group"] | None = None
 
 
 class Mileage(TypedDict, total=False):
@@ -124,16 +156,16 @@ class Properties(TypedDict, total=False):
     """
 
     contents: tuple[Content, ...]
-    content_ids: tuple[str, ...]
+    content_ids: tuple[Id, ...]
     content_type: Literal["product", "product_group"]
-    currency: str
+    currency: Currency
     value: Decimal
-    num_items: int
+    num_items: Count
     search_string: str
     query: str
     description: str
-    order_id: str
-    shop_id: str
+    order_id: Id
+    shop_id: Id
     status: str
     delivery_category: Literal["in_store", "curbside", "home_delivery"]
     predicted_ltv: Decimal
@@ -153,7 +185,7 @@ class Properties(TypedDict, total=False):
     returning_arrival_date: str
     origin_airport: str
     destination_airport: str
-    destination_ids: tuple[str, ...]
+    destination_ids: tuple[Id, ...]
     suggested_destinations: tuple[str, ...]
     travel_class: Literal["eco", "prem", "bus", "first"]
     user_score: Decimal
@@ -161,7 +193,7 @@ class Properties(TypedDict, total=False):
     travel_start: str
     travel_end: str
     # vehicles
-    postal_code: str
+    postal_code: Id
     make: str
     model: str
     year: int
@@ -192,7 +224,7 @@ class Page(_Field, frozen=True):
 class App(_Field, frozen=True):
     """Which app: ``app_id`` is the App Store number or the Play package name."""
 
-    app_id: str | None = None
+    app_id: Id | None = None
     app_name: str | None = None
     app_version: str | None = None
 
@@ -201,9 +233,9 @@ class Ad(_Field, frozen=True):
     """Which advertisement led to an app event. ``ad_id`` is the ad group's id, ``creative_id`` the ad's."""
 
     callback: str | None = None
-    campaign_id: str | None = None
-    ad_id: str | None = None
-    creative_id: str | None = None
+    campaign_id: Id | None = None
+    ad_id: Id | None = None
+    creative_id: Id | None = None
     is_retargeting: bool | None = None
     attributed: bool | None = None
     attribution_type: str | None = None
@@ -213,7 +245,7 @@ class Ad(_Field, frozen=True):
 class Lead(_Field, frozen=True):
     """Which lead a CRM event is about. ``lead_event_source`` is the CRM's name."""
 
-    lead_id: str | None = None
+    lead_id: Id | None = None
     lead_event_source: str | None = None
 
 
@@ -224,12 +256,14 @@ class Violation(Struct, frozen=True):
     :param rule: short stable name, for counting: ``missing``, ``not_a_number``, ``milliseconds``.
     :param remedy: what a person can do about it, one sentence.
     :param is_fatal: whether the event must not be sent; otherwise it is sent and the finding counted.
+    :param is_left_out: whether what stands at the path must not be sent, and the rest of the event may.
     """
 
     path: str
     rule: str
     remedy: str
     is_fatal: bool = True
+    is_left_out: bool = False
 
 
 class Drop(Struct, frozen=True):
@@ -271,7 +305,7 @@ class _Event(Struct, frozen=True, kw_only=True):
     rows: int = 1
     event: str | None = None
     event_time: int | None = None
-    event_id: str | None = None
+    event_id: Id | None = None
     properties: Mapping[str, Any] = {}
     page: Page | None = None
     app: App | None = None

@@ -155,6 +155,40 @@ def test_value_that_is_sent(name: str, raw: str, expected: str) -> None:
     assert event.dropped == event.violations == ()
 
 
+ODD = [
+    ("ip", "203.0.113.9, 10.0.0.1", "203.0.113.9"),
+    ("ip", " 10.0.0.1,203.0.113.9 , 198.51.100.1", "203.0.113.9"),
+    ("ip", "unknown, 203.0.113.9", "203.0.113.9"),
+    ("ip", "203.0.113.9:443", "203.0.113.9"),
+    ("ip", "[2001:db8::7]:443", "2001:db8::7"),
+    ("ip", "[2001:db8::7]", "2001:db8::7"),
+    ("ip", "2001:db8::7%eth0", "2001:db8::7"),
+    ("ip", "::ffff:203.0.113.9", "203.0.113.9"),
+    ("ip", "::FFFF:CB00:7109", "203.0.113.9"),
+    ("ip", "203.0.113.9/32", "203.0.113.9"),
+    ("ip", "2001:db8::7/128", "2001:db8::7"),
+    ("ip", 'For="[2001:db8::7]:4711";by=10.0.0.1', "2001:db8::7"),
+    ("ip", "2001:0DB8:0:0:0:0:0:7", "2001:0DB8:0:0:0:0:0:7"),
+    ("locale", "en_US", "en-US"),
+    ("locale", "en_US.UTF-8", "en-US"),
+    ("locale", "sr_RS@latin", "sr-RS"),
+    ("locale", "zh_Hant_TW", "zh-Hant-TW"),
+    ("locale", "en-US,en;q=0.9", "en-US"),
+    ("locale", "*, de;q=0.7, fr;q=0.8", "fr"),
+    ("locale", "de, en;q=nonsense", "de"),
+    ("att_status", "authorized", "AUTHORIZED"),
+    ("att_status", "notDetermined", "NOT_DETERMINED"),
+    ("att_status", "not-applicable", "NOT_APPLICABLE"),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "expected"), ODD)
+def test_value_that_is_repaired(name: str, raw: str, expected: str) -> None:
+    """What servers and browsers write around a value is taken off where it is certain what is meant."""
+    event = prepared(**{name: raw})
+    assert (sent(event, name), event.dropped, event.violations) == (expected, (), ())
+
+
 DROPPED = [
     ("email", "nobody", "not_an_email"),
     ("email", "@example.com", "not_an_email"),
@@ -202,6 +236,33 @@ DROPPED = [
     ("gaid", ADVERTISING_ID + "0", "not_an_advertising_id"),
     ("idfv", NO_DEVICE, "all_zero"),
     ("ip", JANE, "hashed_but_must_be_plain"),
+    ("ip", "unknown", "not_an_ip"),
+    ("ip", "203.0.113.0/24", "not_an_ip"),
+    ("ip", "203.0.113.007", "not_an_ip"),
+    ("ip", "3405803783", "not_an_ip"),
+    ("ip", "," * 5000, "not_an_ip"),
+    *[
+        ("ip", ip, "ip_not_public")
+        for ip in (
+            *(
+                "10.1.2.3",
+                "127.0.0.1",
+                "192.168.0.1:80",
+                "100.64.0.1",
+                "0.0.0.0",
+                "::1",
+                "fd00::1",
+                "fe80::1%eth0",
+            ),
+            *("::ffff:10.0.0.1", "224.0.0.1", "unknown, 10.0.0.1", "for=10.0.0.1"),
+        )
+    ],
+    ("locale", JANE, "hashed_but_must_be_plain"),
+    *[
+        ("locale", text, "not_a_locale")
+        for text in ("*", "C", "POSIX", "English", "e", "en-", "12", "en US", ",;")
+    ],
+    *[("att_status", text, "not_a_tracking_status") for text in ("3", "yes", "AUTHORIZED!", "authorised")],
     ("ttclid", JANE, "hashed_but_must_be_plain"),
     ("user_agent", "Mozilla \ud800", "not_unicode"),
     *[

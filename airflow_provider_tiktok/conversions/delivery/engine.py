@@ -45,6 +45,7 @@ from airflow_provider_tiktok.conversions.events import (
 )
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepare
 from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.validation import leave_out
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class _Preparation:
         if any(finding.is_fatal for finding in findings):
             pending.result = item.result(Outcome.REJECTED, "invalid")
             return ()
-        return self._pack(item)
+        return self._pack(structs.replace(item, prepared=leave_out(prepared, findings)))
 
     def find_faults(self, event: ConversionEvent) -> tuple[Violation, ...]:
         """What is wrong with an event that is not to be sent yet."""

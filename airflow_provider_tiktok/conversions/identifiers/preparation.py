@@ -73,7 +73,7 @@ def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
         violations=event.violations + faults,
         dropped=tuple(Drop(path, rule) for path, rule in findings if rule not in FAULTS),
     )
-    if prepared.event_id is not None or prepared.violations:
+    if prepared.event_id is not None or any(one.is_fatal for one in prepared.violations):
         return prepared
     return replace(prepared, event_id=derive_event_id(prepared))
 

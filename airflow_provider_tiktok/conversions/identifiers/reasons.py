@@ -36,6 +36,10 @@ DROP_REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "not_an_email": "an e-mail address without exactly one @ between two parts, or with blanks inside",
         "not_unicode": "text with half a character, which cannot be written in UTF-8",
         "other_digest": "a digest that is no SHA-256, such as MD5, which TikTok cannot use",
+        "not_an_ip": "an ip without a single address in it",
+        "ip_not_public": "an ip from a private network, or this machine's own",
+        "not_a_locale": "a language that is not a tag of BCP 47, nor a list of them",
+        "not_a_tracking_status": "a tracking status that is none of Apple's",
         "nothing_left": "nothing was left once spaces and punctuation were taken out",
     }
 )

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import Digest
+from airflow_provider_tiktok.conversions.identifiers.browsers import att_status_of, locale_of
 from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules
 from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone
 from airflow_provider_tiktok.conversions.identifiers.text import (
@@ -22,6 +23,7 @@ from airflow_provider_tiktok.conversions.identifiers.text import (
     require_unicode,
     without_blanks_and_dashes,
 )
+from airflow_provider_tiktok.conversions.values import public_address
 
 DIGEST_OF_NOTHING: Final = Digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 """SHA-256 of the empty text: what hashing an empty column gives."""
@@ -105,6 +107,21 @@ def normalise_idfv(text: str, rules: IdentityRules) -> str:
     return _not_all_zero(never_hashed(text, rules))
 
 
+def normalise_ip(text: str, rules: IdentityRules) -> str:
+    """The first public address; of a chain the others are proxies'."""
+    return public_address(text) if never_hashed(text, rules) else ""
+
+
+def normalise_locale(text: str, rules: IdentityRules) -> str:
+    """A language in BCP 47."""
+    return locale_of(text) if never_hashed(text, rules) else ""
+
+
+def normalise_att_status(text: str, rules: IdentityRules) -> str:
+    """Apple's tracking status in TikTok's spelling."""
+    return att_status_of(text) if never_hashed(text, rules) else ""
+
+
 def never_hashed(text: str, rules: IdentityRules) -> str:
     """The text to the last blank, if it is none of the digests that TikTok cannot use here."""
     if is_digest(text.strip()):
@@ -146,13 +163,13 @@ FIELDS: Final = (
     Field("country", Form.PLAIN, normalise_country),
     Field("ttclid", Form.UNTOUCHED, never_hashed),
     Field("ttp", Form.UNTOUCHED, never_hashed),
-    Field("ip", Form.UNTOUCHED, never_hashed),
+    Field("ip", Form.UNTOUCHED, normalise_ip),
     Field("user_agent", Form.UNTOUCHED, never_hashed),
-    Field("locale", Form.UNTOUCHED, never_hashed),
+    Field("locale", Form.UNTOUCHED, normalise_locale),
     Field("idfa", Form.EITHER, normalise_idfa),
     Field("gaid", Form.EITHER, normalise_gaid),
     Field("idfv", Form.UNTOUCHED, normalise_idfv),
-    Field("att_status", Form.UNTOUCHED, never_hashed),
+    Field("att_status", Form.UNTOUCHED, normalise_att_status),
     Field("lead_id", Form.UNTOUCHED, never_hashed),
     Field("envelope", Form.UNTOUCHED, untouched),
     Field("session_id", Form.UNTOUCHED, untouched),

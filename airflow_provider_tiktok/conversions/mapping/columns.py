@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.mapping import nested
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft, Record
-from airflow_provider_tiktok.conversions.values import to_text
+from airflow_provider_tiktok.conversions.values import to_id
 
 Columns = str | Sequence[str]
 """One column name, or several in the order in which they are asked."""
@@ -61,7 +61,7 @@ class KeyColumns:
         texts = []
         for name, get in self._getters:
             try:
-                text = to_text(get(row))
+                text = to_id(get(row))
                 if text is None:
                     remedy = f"{self.argument} needs a value in column {name!r} of every row."
                     raise EventError(self._rule, remedy=remedy)

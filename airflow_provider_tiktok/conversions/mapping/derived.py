@@ -1,26 +1,18 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""What follows from the rest of an event: its id, its click id, the value of its items."""
+"""What follows from the rest of an event: its id and its click id."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from decimal import Context, Decimal
+from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
-from airflow_provider_tiktok.conversions.errors import EventError
-from airflow_provider_tiktok.conversions.events import Content
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft
-from airflow_provider_tiktok.conversions.mapping.event_paths import CONTENTS, FIELDS
+from airflow_provider_tiktok.conversions.mapping.event_paths import FIELDS
 from airflow_provider_tiktok.conversions.values import to_text
-
-_EXACT = Context(prec=400)
-"""Digits enough for any sum of products that ``values`` lets through."""
-
-_NO_PRICE = "Give every row of the group a price, or map properties.value: the sum would be too small."
 
 _compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -47,27 +39,3 @@ def add_ttclid(draft: Draft) -> None:
     ttclid = to_text(found[0])
     if ttclid is not None:
         user["ttclid"] = ttclid
-
-
-def add_value(draft: Draft) -> None:
-    """Sets an absent value of the event to the sum of its items, if they have prices.
-
-    One item without a price among others with one would make the sum too small, so that is refused.
-    """
-    properties = draft.values["properties"]
-    contents: tuple[Content, ...] = properties.get("contents", ())
-    unpriced = [place for place, item in enumerate(contents) if item.price is None]
-    if "value" in properties or len(unpriced) == len(contents):
-        return
-    for place in unpriced:
-        draft.refuse(f"{CONTENTS}[{place}].price", EventError("missing", remedy=_NO_PRICE))
-    if not unpriced:
-        properties["value"] = _sum_of(contents)
-
-
-def _sum_of(contents: Iterable[Content]) -> Decimal:
-    total = Decimal(0)
-    for item in contents:
-        quantity = Decimal(1 if item.quantity is None else item.quantity)
-        total = _EXACT.add(total, _EXACT.multiply(item.price or Decimal(0), quantity))
-    return total

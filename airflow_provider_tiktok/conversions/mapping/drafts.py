@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import EventError
-from airflow_provider_tiktok.conversions.events import Content, Violation
+from airflow_provider_tiktok.conversions.events import ESSENTIAL, Content, Violation
 from airflow_provider_tiktok.conversions.mapping.event_paths import (
     CONTENTS,
     FIELDS,
@@ -18,10 +18,12 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     PARTS,
     Field,
 )
-from airflow_provider_tiktok.conversions.values import single_errors
+from airflow_provider_tiktok.conversions.values import single_errors, usable_part
 
 _SECTIONS = ("event", *OBJECTS, *PARTS)
 _NAMED_TWICE = "Keep one: two keys of this record give this field different values."
+_OF_THE_RECORD = frozenset({"unknown_field", "rows_disagree"})
+"""Faults of the record's form and not of one value: no field is left out for them."""
 _CUSTOM_EVENT = "CustomEvent"
 _NO_CUSTOM_NAME = "Name the custom event in customEventName."
 
@@ -59,12 +61,17 @@ class Draft:
         self.violations += [Violation(one.path, one.rule, one.remedy) for one in errors]
 
     def refuse_field(self, field: Field, error: Exception) -> None:
-        """Takes down every fault behind an error that a field's value met."""
+        """Takes down every fault behind an error that a field's value met.
+
+        An event goes without the value, unless the field is essential or a key of the record has no meaning.
+        """
         if field is _CONSENT:
             self._take_for_no(error)
             return
         self.faulty.add(field)
-        self.refuse(_first_item(field.path), error)
+        for one in single_errors(error, path=_first_item(field.path)):
+            is_fatal = field.path in ESSENTIAL or one.rule in _OF_THE_RECORD
+            self.violations.append(Violation(one.path, one.rule, one.remedy, is_fatal=is_fatal))
 
     def _take_for_no(self, error: Exception) -> None:
         """Counts consent that cannot be read for a no: it costs the event no more than a plain no does."""
@@ -78,9 +85,9 @@ class Draft:
             value = field.convert(raw)
         except Exception as error:
             self.refuse_field(field, error)
-        else:
-            if value is not None:
-                self.put(field, value)
+            value = usable_part(error)
+        if value is not None:
+            self.put(field, value)
 
     def put(self, field: Field, value: object) -> None:
         """Adds one typed value; a second one that differs is refused, once however often it comes.
@@ -91,11 +98,12 @@ class Draft:
             return
         if field not in self._named_twice:
             self._named_twice.add(field)
-            self.refuse_field(field, EventError("named_twice", remedy=_NAMED_TWICE))
+            self.faulty.add(field)
+            self.refuse(_first_item(field.path), EventError("named_twice", remedy=_NAMED_TWICE))
 
-    def drop_faulty(self) -> None:
-        """Leaves out the fields at fault, of which one of two values would depend on their order."""
-        for field in self.faulty:
+    def drop_named_twice(self) -> None:
+        """Leaves out the fields with two values, of which one would depend on their order."""
+        for field in self._named_twice:
             self.values[field.section].pop(field.name, None)
 
     def settle_event_name(self) -> None:

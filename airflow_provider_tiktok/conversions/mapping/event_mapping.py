@@ -21,7 +21,7 @@ from airflow_provider_tiktok.conversions.mapping.columns import (
     KeyColumns,
     column_names,
 )
-from airflow_provider_tiktok.conversions.mapping.derived import add_ttclid, add_value, event_id_of
+from airflow_provider_tiktok.conversions.mapping.derived import add_ttclid, event_id_of
 from airflow_provider_tiktok.conversions.mapping.drafts import Constant, Draft
 from airflow_provider_tiktok.conversions.mapping.event_paths import (
     CONTENTS,
@@ -41,6 +41,7 @@ from airflow_provider_tiktok.conversions.mapping.fitting import (
     unread_columns,
 )
 from airflow_provider_tiktok.conversions.mapping.grouping import Grouping
+from airflow_provider_tiktok.conversions.mapping.line_items import settle_items
 from airflow_provider_tiktok.conversions.mapping.reading import (
     MappedReader,
     Reader,
@@ -117,6 +118,8 @@ class EventMapping:
         self._defaults = [one for one in constants if one[0].section != "item"]
         self._paths = {field.path for field, _ in self._mapped}
         self._default_paths = {field.path for field, _ in constants}
+        has_value = VALUE in self._paths or (VALUE in self._default_paths and not self._group_by.names)
+        self._is_summed = not has_value
         self._ttclid_from_url = ttclid_from_url
         self._max_group_rows = max_group_rows
         self._check_conflicts({*self._paths, *(field.path for field, _ in constants)})
@@ -215,10 +218,7 @@ class EventMapping:
 
     def _grouped(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
         grouping = Grouping(self._group_by, identify=self._identify, max_rows=self._max_group_rows)
-        for draft in grouping.join(self._read(rows, first_row)):
-            if VALUE not in self._paths and not any(_bears_on_value(field) for field in draft.faulty):
-                add_value(draft)
-            yield draft
+        return grouping.join(self._read(rows, first_row))
 
     def _read(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
         for number, row in enumerate(rows, first_row):
@@ -238,6 +238,8 @@ class EventMapping:
         values = draft.values
         if self._ttclid_from_url and values["page"]:
             add_ttclid(draft)
+        if values["properties"] or draft.faulty:
+            settle_items(draft, is_summed=self._is_summed, is_grouped=bool(self._group_by.names))
         draft.fill(self._defaults)
         groups: dict[str, Any] = {
             section: kind(**values[section]) for section, kind in STRUCTS.items() if values[section]
@@ -250,10 +252,6 @@ class EventMapping:
             **values["event"],
             **groups,
         )
-
-
-def _bears_on_value(field: Field) -> bool:
-    return field.section == "item" or field.path in (CONTENTS, VALUE)
 
 
 # ------------------------------------------------------------------------------------- arguments

@@ -33,6 +33,7 @@ from airflow_provider_tiktok.conversions.values import (
     to_consent,
     to_contents,
     to_event_time,
+    to_ids,
     to_open_value,
     to_text,
     to_texts,
@@ -72,11 +73,11 @@ VALUE = "properties.value"
 
 def _fields_of(section: str, converters: Mapping[str, Converter], *, prefix: str) -> Iterator[Field]:
     for name, convert in converters.items():
-        yield Field(prefix + name, section, name, convert, convert in (to_texts, to_contents))
+        yield Field(prefix + name, section, name, convert, convert in (to_texts, to_ids, to_contents))
 
 
 def _known_fields() -> Iterator[Field]:
-    hints = get_type_hints(ConversionEvent)
+    hints = get_type_hints(ConversionEvent, include_extras=True)
     own = {name: converter_of(hints[name]) for name in OWN}
     own |= {"event_time": to_event_time, "consent": to_consent}
     yield from _fields_of("event", own, prefix="")

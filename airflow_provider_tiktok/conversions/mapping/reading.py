@@ -27,6 +27,7 @@ from airflow_provider_tiktok.conversions.values import (
     refusal,
     shown_name,
     unknown_field,
+    usable_part,
 )
 
 
@@ -85,9 +86,9 @@ class MappedReader:
                     value = convert(get(record))
                 except Exception as error:
                     draft.refuse_field(field, error)
-                    if field.is_collected:
-                        continue
-                    break
+                    value = usable_part(error)
+                    if value is None and not field.is_collected:
+                        break
                 if value is None:
                     continue
                 if not field.is_collected:
@@ -134,7 +135,7 @@ class RecordReader:
                 draft.refuse(shown_name(key), unknown_field(key, known=self.keys))
         draft.settle_event_name()
         draft.settle_parts(item_defaults=self._item_defaults)
-        draft.drop_faulty()
+        draft.drop_named_twice()
 
 
 def _take_object(section: str, raw: object, draft: Draft) -> None:

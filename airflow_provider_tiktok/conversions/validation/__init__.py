@@ -20,6 +20,7 @@ from airflow_provider_tiktok.conversions.validation.applicability import (
 )
 from airflow_provider_tiktok.conversions.validation.checks import CURRENCIES, check
 from airflow_provider_tiktok.conversions.validation.event_source_ids import check_event_source_id
+from airflow_provider_tiktok.conversions.validation.leaving_out import leave_out
 from airflow_provider_tiktok.conversions.validation.options import SECONDS_PER_DAY, ValidationRules
 from airflow_provider_tiktok.conversions.validation.rules import RULES
 
@@ -34,4 +35,5 @@ __all__ = [
     "ValidationRules",
     "check",
     "check_event_source_id",
+    "leave_out",
 ]

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 from airflow_provider_tiktok.conversions import event_names
 from airflow_provider_tiktok.conversions.events import (
@@ -35,6 +34,7 @@ from airflow_provider_tiktok.conversions.validation.applicability import (
     USER_KEY_SOURCES,
     USER_KEYS,
 )
+from airflow_provider_tiktok.conversions.validation.leaving_out import settle, without_other_sources
 from airflow_provider_tiktok.conversions.validation.options import ValidationRules
 from airflow_provider_tiktok.conversions.validation.representation import (
     find_faults,
@@ -42,6 +42,7 @@ from airflow_provider_tiktok.conversions.validation.representation import (
     text_fault,
 )
 from airflow_provider_tiktok.conversions.validation.rules import found
+from airflow_provider_tiktok.conversions.values import is_public
 
 _LISTED_CURRENCIES: Final = """
     AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS
@@ -53,20 +54,23 @@ CURRENCIES: Final = frozenset(_LISTED_CURRENCIES.split())
 
 _LONGEST_EVENT_ID: Final = 256
 _ABSOLUTE_URL: Final = re.compile(r"(?i:https?)://(?:[^\s/?#@]*@)?[^\s/?#@:]\S*")
+_HAS_A_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/]\S*")
+"""A referrer may be an app: ``android-app://com.example``."""
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _DIGEST_OF_NOTHING: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
-# Addresses kept for examples: they belong to nobody, and tests and demonstrations send them.
-_DOCUMENTATION_NETWORKS: Final = tuple(
-    ip_network(text)
-    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
-)
-
 # Findings that an earlier room's finding on the same field explains.
 _ABSENCES: Final = frozenset(
-    {"missing", "no_match_key", "external_id_alone", "value_without_currency", "content_type_missing"}
+    {
+        "missing",
+        "no_match_key",
+        "external_id_alone",
+        "value_missing",
+        "value_without_currency",
+        "content_type_missing",
+    }
 )
 
 _ATT_STATUSES: Final[tuple[str, ...]] = get_args(AttStatus)
@@ -77,7 +81,7 @@ _TEXT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "": ("event", "event_id"),
     "user": tuple(name for name in USER_KEYS if name not in _DIGEST_KEYS),
     **{
-        group: tuple(one.name for one in fields(empty) if one.type == str | None)
+        group: tuple(name for name, kind in get_type_hints(type(empty)).items() if kind == str | None)
         for group, empty in _EMPTY.items()
     },
 }
@@ -122,12 +126,14 @@ _REQUIRED: Final[Mapping[str, _Required]] = {
 def check(event: PreparedEvent, rules: ValidationRules) -> tuple[Violation, ...]:
     """Everything that is wrong with the event: what it came with first, then all own findings.
 
-    Nothing is said to be missing where an earlier finding already tells why it is.
+    Nothing is said to be missing where an earlier finding already tells why it is. What the event can go
+    without is no fatal finding but one that says that it is to be left out; ``leave_out`` does so.
     """
-    own = [finding for rule in _CHECKS for finding in rule(event, rules)]
+    own = [settle(finding) for rule in _CHECKS for finding in rule(event, rules)]
     if not event.violations:
         return tuple(own)
-    return event.violations + tuple(one for one in own if not _is_explained(one, by=event.violations))
+    earlier = without_other_sources(event.violations, event_source=rules.event_source)
+    return earlier + tuple(one for one in own if not _is_explained(one, by=earlier))
 
 
 def _check_name(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
@@ -162,7 +168,7 @@ def _check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[V
     """The id is a text that TikTok can know repeats by; none is missed in an event that is faulty anyway."""
     event_id: object = event.event_id
     if event_id is None:
-        if not event.violations:
+        if not any(one.is_fatal for one in event.violations):
             yield found(
                 "missing", "event_id", remedy="Map an id that is the same whenever the event is sent."
             )
@@ -174,9 +180,12 @@ def _check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[V
 
 def _check_required(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
     """The fields that the event source cannot do without."""
-    url = event.page.url if event.page else None
+    url = event.page.url if event.page and rules.event_source in GROUP_SOURCES["page"] else None
     if url is not None and not _is_absolute(url):
         yield found("not_an_absolute_url", "page.url")
+    referrer = event.page.referrer if event.page else None
+    if isinstance(referrer, str) and not _HAS_A_SCHEME.match(referrer):
+        yield found("not_an_absolute_url", "page.referrer")
     required = _REQUIRED.get(rules.event_source)
     if required is not None and required.applies(rules) and not required.value(event):
         yield found("missing", required.path, remedy=required.remedy)
@@ -187,8 +196,7 @@ def _check_groups(event: PreparedEvent, rules: ValidationRules) -> Iterator[Viol
     for name, sources in GROUP_SOURCES.items():
         group = getattr(event, name)
         if group is not None and rules.event_source not in sources and group != _EMPTY[name]:
-            remedy = f"TikTok takes this for {_spoken(sources)} only: do not map it for these events."
-            yield found("not_for_this_source", name, remedy=remedy)
+            yield _left_out(name, sources=sources)
     for name in INAPPLICABLE_KEYS[rules.event_source]:
         if getattr(event.user, name):
             yield _left_out(f"user.{name}", sources=USER_KEY_SOURCES[name])
@@ -242,6 +250,11 @@ def _check_money(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Viol
         fault = _amount_fault(amount)
         if fault is not None:
             yield found(fault, path)
+    if event.properties.get("value") is None and any(price is not None for _, price in prices):
+        # Items that keep the event back say already why there is no sum.
+        explained = (one.is_fatal and one.path.startswith("properties.contents") for one in event.violations)
+        if not any(explained):
+            yield found("value_missing", "properties.value")
     currency = event.properties.get("currency")
     if currency is None:
         if any(amount is not None for _, amount in amounts):
@@ -301,9 +314,14 @@ def _check_listed(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vio
             yield found("not_allowed", f"properties.{name}", remedy=_one_of(allowed))
 
 
-def _check_every_value(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
-    """Every text and number can be sent: no placeholder, no half character, nothing without bounds."""
+def _check_every_value(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
+    """Every text and number can be sent: no placeholder, no half character, nothing without bounds.
+
+    Groups that the event source does not take are not sent, and not asked.
+    """
     for group, names in _TEXT_FIELDS.items():
+        if rules.event_source not in GROUP_SOURCES.get(group, (rules.event_source,)):
+            continue
         given = getattr(event, group) if group else event
         if given is None:
             continue
@@ -401,11 +419,5 @@ def _ip_findings(text: str) -> Iterator[Violation]:
         return
     if "%" in text:
         yield found("not_an_ip", "user.ip")
-    elif not _is_public(address):
+    elif not is_public(address):
         yield found("ip_not_public", "user.ip")
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_global or any(address in network for network in _DOCUMENTATION_NETWORKS)

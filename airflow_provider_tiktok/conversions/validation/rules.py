@@ -91,6 +91,11 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
         "value_without_currency": _Rule(
             "an amount without a currency", "Map properties.currency, or give it a default.", is_fatal=False
         ),
+        "value_missing": _Rule(
+            "prices of items without the value of the whole",
+            "Map properties.value to the order's total, or give every item a price: then it is their sum.",
+            is_fatal=False,
+        ),
         "content_type_missing": _Rule(
             "content ids without content_type",
             "Give properties.content_type: 'product' for ids of SKUs, 'product_group' for item_group_ids.",
@@ -103,11 +108,8 @@ _RULES: Final[Mapping[str, _Rule]] = MappingProxyType(
         "ip_not_public": _Rule(
             "an ip from a private network",
             "Map the visitor's own address, not that of a proxy or load balancer.",
-            is_fatal=False,
         ),
-        "not_a_locale": _Rule(
-            "a locale not in BCP 47", "Write it with a hyphen, such as en-US.", is_fatal=False
-        ),
+        "not_a_locale": _Rule("a locale not in BCP 47", "Write it with a hyphen, such as en-US."),
         "not_a_digest": _Rule(
             "a match key that is no SHA-256 in lower-case hex", "Let identifiers.prepare make the match keys."
         ),

@@ -15,6 +15,7 @@ gives the same events as the CSV file that is written from it. Zero and ``False`
 Scalars of numpy and pandas are recognised by what they offer, so neither library is imported.
 """
 
+from airflow_provider_tiktok.conversions.values.addresses import is_public, public_address
 from airflow_provider_tiktok.conversions.values.annotations import (
     converter_of,
     converters_of,
@@ -24,6 +25,7 @@ from airflow_provider_tiktok.conversions.values.clear_text import holds_email, m
 from airflow_provider_tiktok.conversions.values.compounds import (
     as_object,
     from_json,
+    to_ids,
     to_numbers,
     to_open_value,
     to_texts,
@@ -37,6 +39,7 @@ from airflow_provider_tiktok.conversions.values.refusals import (
     shown_name,
     single_errors,
     unknown_field,
+    usable_part,
 )
 from airflow_provider_tiktok.conversions.values.scalars import (
     Converter,
@@ -44,6 +47,9 @@ from airflow_provider_tiktok.conversions.values.scalars import (
     plain_value,
     to_boolean,
     to_consent,
+    to_count,
+    to_currency,
+    to_id,
     to_integer,
     to_number,
     to_text,
@@ -63,16 +69,22 @@ __all__ = [
     "folded_name",
     "from_json",
     "holds_email",
+    "is_public",
     "is_unicode",
     "mask_emails",
     "plain_value",
+    "public_address",
     "refusal",
     "shown_name",
     "single_errors",
     "to_boolean",
     "to_consent",
     "to_contents",
+    "to_count",
+    "to_currency",
     "to_event_time",
+    "to_id",
+    "to_ids",
     "to_integer",
     "to_number",
     "to_numbers",
@@ -80,4 +92,5 @@ __all__ = [
     "to_text",
     "to_texts",
     "unknown_field",
+    "usable_part",
 ]

@@ -10,14 +10,32 @@ from decimal import Decimal
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from airflow_provider_tiktok.conversions.events import Content, Mileage
-from airflow_provider_tiktok.conversions.values.compounds import to_fields, to_numbers, to_texts, to_tuple
+from airflow_provider_tiktok.conversions.events import (
+    Content,
+    Count,
+    Currency,
+    Id,
+    Mileage,
+    Quantity,
+)
+from airflow_provider_tiktok.conversions.values.compounds import (
+    to_fields,
+    to_ids,
+    to_numbers,
+    to_texts,
+    to_tuple,
+)
+from airflow_provider_tiktok.conversions.values.refusals import EventErrors, Usable
 from airflow_provider_tiktok.conversions.values.scalars import (
     Converter,
     literal_converter,
     to_boolean,
+    to_count,
+    to_currency,
+    to_id,
     to_integer,
     to_number,
+    to_quantity,
     to_text,
 )
 
@@ -29,8 +47,14 @@ def to_contents(raw: object) -> tuple[Content, ...] | None:
 
 def to_content(raw: object) -> Content | None:
     """One item, from an object whose keys are the fields of ``Content`` and no others."""
-    fields = to_fields(raw, converters=CONTENT_CONVERTERS)
-    return Content(**fields) if fields else None
+    try:
+        fields = to_fields(raw, converters=CONTENT_CONVERTERS)
+    except EventErrors as error:
+        rest = error.usable.value
+        found = EventErrors(errors=error.errors, usable=Usable(Content(**rest) if rest else None))
+    else:
+        return Content(**fields) if fields else None
+    raise found
 
 
 def to_mileage(raw: object) -> dict[str, Any] | None:
@@ -40,10 +64,15 @@ def to_mileage(raw: object) -> dict[str, Any] | None:
 
 _BY_ANNOTATION: Mapping[Any, Converter] = {
     str: to_text,
+    Id: to_id,
+    Currency: to_currency,
+    Count: to_count,
+    Quantity: to_quantity,
     int: to_integer,
     bool: to_boolean,
     Decimal: to_number,
     tuple[str, ...]: to_texts,
+    tuple[Id, ...]: to_ids,
     tuple[Decimal, ...]: to_numbers,
     tuple[Content, ...]: to_contents,
     Mileage: to_mileage,
@@ -67,7 +96,8 @@ def converter_of(annotation: Any) -> Converter:
 
 def converters_of(kind: type) -> dict[str, Converter]:
     """Field name to converter, for all fields of a struct or a typed dictionary."""
-    return {name: converter_of(annotation) for name, annotation in get_type_hints(kind).items()}
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: converter_of(annotation) for name, annotation in hints.items()}
 
 
 CONTENT_CONVERTERS: Mapping[str, Converter] = converters_of(Content)

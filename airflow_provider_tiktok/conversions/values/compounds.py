@@ -16,15 +16,19 @@ import msgspec
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.values.refusals import (
     EventErrors,
+    Usable,
     refusal,
     shown_name,
     single_errors,
     unknown_field,
+    usable_part,
 )
 from airflow_provider_tiktok.conversions.values.scalars import (
+    SHORT_FLOAT_TYPES,
     Converter,
     is_unicode,
     plain_value,
+    to_id,
     to_integer,
     to_number,
     to_text,
@@ -38,7 +42,7 @@ _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 def convert_members(members: Iterable[object], *, convert: Converter) -> tuple[Any, ...]:
     """The typed members of a list in their order, absent ones left out.
 
-    :raises EventErrors: for all members that are at fault.
+    :raises EventErrors: for all members that are at fault, with those that are not.
     """
     values: list[Any] = []
     errors: list[EventError] = []
@@ -47,11 +51,11 @@ def convert_members(members: Iterable[object], *, convert: Converter) -> tuple[A
             value = convert(raw)
         except Exception as error:
             errors += single_errors(error, path=f"[{place}]")
-        else:
-            if value is not None:
-                values.append(value)
+            value = usable_part(error)
+        if value is not None:
+            values.append(value)
     if errors:
-        raise EventErrors(errors=errors)
+        raise EventErrors(errors=errors, usable=Usable(tuple(values) or None))
     return tuple(values)
 
 
@@ -59,7 +63,7 @@ def convert_fields(record: Mapping[Any, Any], *, find: Callable[[Any], Converter
     """The typed fields of an object by name, absent ones left out.
 
     :param find: the converter for a key; one that refuses for a key that may not be there.
-    :raises EventErrors: for all fields that are at fault.
+    :raises EventErrors: for all fields that are at fault, with those that are not.
     """
     values: dict[str, Any] = {}
     errors: list[EventError] = []
@@ -68,17 +72,22 @@ def convert_fields(record: Mapping[Any, Any], *, find: Callable[[Any], Converter
             value = find(key)(raw)
         except Exception as error:
             errors += single_errors(error, path=f".{shown_name(key)}")
-        else:
-            if value is not None:
-                values[key] = value
+            value = usable_part(error)
+        if value is not None:
+            values[key] = value
     if errors:
-        raise EventErrors(errors=errors)
+        raise EventErrors(errors=errors, usable=Usable(values or None))
     return values
 
 
 def to_texts(raw: object) -> tuple[str, ...] | None:
     """The texts of a list; a single value is a list of one. Blank ones are left out, repeats are kept."""
     return to_tuple(raw, convert=to_text)
+
+
+def to_ids(raw: object) -> tuple[str, ...] | None:
+    """The ids of a list; a single value is a list of one. Blank ones are left out, repeats are kept."""
+    return to_tuple(raw, convert=to_id)
 
 
 def to_numbers(raw: object) -> tuple[Decimal, ...] | None:
@@ -116,8 +125,14 @@ def to_tuple(raw: object, *, convert: Converter) -> tuple[Any, ...] | None:
     members = None if type(raw) is str and not raw.lstrip().startswith("[") else _members_of(raw)
     if members is not None:
         return convert_members(members, convert=convert) or None
-    value = convert(raw)
-    return None if value is None else (value,)
+    try:
+        value = convert(raw)
+    except EventErrors as error:
+        rest = usable_part(error)
+        found = EventErrors(errors=error.errors, usable=Usable(None if rest is None else (rest,)))
+    else:
+        return None if value is None else (value,)
+    raise found
 
 
 def _members_of(raw: object) -> Sequence[object] | None:
@@ -129,7 +144,18 @@ def _members_of(raw: object) -> Sequence[object] | None:
         return sorted(raw, key=str)  # a set's own order differs from run to run
     if isinstance(raw, memoryview) or getattr(raw, "shape", ()) == ():
         return None
-    return _members_of(raw.tolist()) if hasattr(raw, "tolist") else None
+    return _members_of(_exact_list(raw)) if hasattr(raw, "tolist") else None
+
+
+def _exact_list(array: Any) -> object:
+    """The members of an array as Python values; those of single precision as they are shown.
+
+    Widened to 64 bits, 12.34 would become 12.34000015258789.
+    """
+    if str(getattr(array, "dtype", "")) in SHORT_FLOAT_TYPES:
+        array = array.astype(str)
+        return [float(one) for one in array.tolist()] if array.ndim == 1 else list(array)
+    return array.tolist()
 
 
 def _from_json(raw: object, *, opening: str) -> object:

@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import EventError
 
@@ -16,6 +17,10 @@ REMEDIES: Mapping[str, str] = {
     "not_a_number": "Give a plain number such as 12.50: no currency sign, no thousands separator.",
     "not_finite": "Give a number, or NULL where there is none: infinity cannot be sent.",
     "not_whole": "Give a whole number.",
+    "below_one": "Give a whole number of at least 1, or NULL where there is none.",
+    "not_an_ip": "Map the visitor's address, as one IPv4 or IPv6 address or as a proxy's chain of them.",
+    "ip_not_public": "Map the visitor's own address, not that of a proxy or load balancer.",
+    "not_a_currency_code": "Give the code of ISO 4217, such as USD: signs and names stand for several.",
     "out_of_range": "Give a number of a plausible size and precision.",
     "not_text": "Give text or a number; cast the column to text.",
     "not_unicode": "Give text in UTF-8; these bytes or characters are not.",
@@ -46,20 +51,44 @@ _SEPARATORS = str.maketrans("_-", "  ")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,47}")
 
 
+class Usable:
+    """What is left of a value when its parts at fault are taken out, ``None`` for nothing; shows nothing."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "Usable(hidden)"
+
+    def __reduce__(self) -> tuple[type[Usable], tuple[None]]:
+        return Usable, (None,)  # an error that goes to another process leaves the values behind
+
+
 class EventErrors(EventError):
     """Several parts of one value are at fault.
 
     :param errors: one for each part; their paths start at the value, such as ``[2].price``.
+    :param usable: the value without the parts at fault.
     """
 
-    def __init__(self, rule: str = "several", *, errors: Sequence[EventError] = ()) -> None:
+    def __init__(
+        self, rule: str = "several", *, errors: Sequence[EventError] = (), usable: Usable | None = None
+    ) -> None:
         super().__init__(rule)
         self.errors = tuple(errors)
+        self.usable = usable or Usable(None)
 
 
 def refusal(rule: str, *, remedy: str = "", path: str = "") -> EventError:
     """The error for a broken rule, with the table's remedy unless a better one is at hand."""
     return EventError(rule, remedy=remedy or REMEDIES[rule], path=path)
+
+
+def usable_part(error: Exception) -> Any:
+    """What an error leaves of its value, ``None`` for nothing."""
+    return error.usable.value if isinstance(error, EventErrors) else None
 
 
 def single_errors(error: Exception, *, path: str) -> list[EventError]:

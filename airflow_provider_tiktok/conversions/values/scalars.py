@@ -25,13 +25,14 @@ _MAX_MAGNITUDE = 30
 """Bounds of a number: far beyond any price, near enough that no ``1e999999`` is ever written out."""
 _MAX_INTEGER = 2**63 - 1
 _MAX_EXACT_FLOAT = 2**53
+_LETTERS_OF_A_CURRENCY = 3
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _NAN = "nan"
 
 _ABSENT_TYPES = frozenset({"NAType", "NaTType", "MaskedConstant"})
-_SHORT_FLOAT_TYPES = frozenset({"float16", "float32"})
+SHORT_FLOAT_TYPES = frozenset({"float16", "float32"})
 
 
 def plain_value(raw: object) -> object:
@@ -44,7 +45,7 @@ def plain_value(raw: object) -> object:
     if kind == "datetime64":
         # Nanoseconds, which pandas uses, would come out as a bare integer.
         return raw.astype("datetime64[us]").item()  # type: ignore[attr-defined]
-    if kind in _SHORT_FLOAT_TYPES:
+    if kind in SHORT_FLOAT_TYPES:
         # Widened to 64 bits, 0.1 would become 0.10000000149011612.
         return float(str(raw))
     return raw.item() if hasattr(raw, "item") else raw
@@ -115,6 +116,25 @@ def to_integer(raw: object) -> int | None:
     if abs(whole) > _MAX_INTEGER:
         raise refusal("out_of_range")
     return whole
+
+
+def to_quantity(raw: object) -> int | Decimal | None:
+    """The number of units of a line item, also of goods by weight and of returns; whole ones as ``int``."""
+    number = to_number(raw)
+    if number is None:
+        return None
+    whole = int(number)
+    if abs(whole) > _MAX_INTEGER:
+        raise refusal("out_of_range")
+    return whole if whole == number else number
+
+
+def to_count(raw: object) -> int | None:
+    """The whole number, if it counts anything: none, zero included, is not a count but its absence."""
+    count = to_integer(raw)
+    if count is not None and count < 1:
+        raise refusal("below_one")
+    return count
 
 
 _TRUTHS: Mapping[str, bool] = {
@@ -215,6 +235,58 @@ def _text_of(raw: object) -> str | None:
     raise refusal("not_text")
 
 
+# What a spreadsheet or a data frame makes of an id, each pattern for texts of a bounded length.
+_LONGEST_ODD_ID = 100
+_WITH_A_POINT = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+# 6.01235E+12 and 1e+16; not 1E5 and 12e3, which may be an article's number.
+_SCIENTIFIC = re.compile(r"-?[0-9](?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]{1,3}")
+_AS_FORMULA = re.compile(r"=(\"{1,2})([^\"]+)\1")
+_QUOTES = ("'", '"')
+
+
+def to_id(raw: object) -> str | None:
+    """The text of an id, as it was before a spreadsheet or a data frame had it.
+
+    ``1001.0`` is ``1001``; ``'02138``, ``="02138"`` and a pair of quotes lose what is not theirs. What came
+    back in scientific notation, or as a float of more digits than floats keep, has lost digits and is
+    refused: two orders would have one id.
+    """
+    text = to_text(raw)
+    if text is None or len(text) > _LONGEST_ODD_ID:
+        return text
+    text = _unwrapped(text)
+    if _SCIENTIFIC.fullmatch(text):
+        raise refusal("inexact_float")
+    whole = _WITH_A_POINT.fullmatch(text)
+    if whole is None:
+        return text or None
+    if abs(int(whole[1])) > _MAX_EXACT_FLOAT:
+        raise refusal("inexact_float")
+    return "0" if whole[1] == "-0" else whole[1]
+
+
+def _unwrapped(text: str) -> str:
+    """The text without the marks by which spreadsheets keep digits from becoming a number."""
+    formula = _AS_FORMULA.fullmatch(text)
+    if formula:
+        return formula[2].strip()
+    if text[0] not in _QUOTES or len(text) == 1:
+        return text
+    inner = text[1:-1] if text[-1] == text[0] else text[1:]
+    is_mark = text[0] == "'" or text[-1] == text[0]
+    return inner.strip() if is_mark and text[0] not in inner else text
+
+
+def to_currency(raw: object) -> str | None:
+    """The code of a currency in capitals; signs and names are refused, since they stand for several."""
+    text = to_text(raw)
+    if text is None:
+        return None
+    if len(text) == _LETTERS_OF_A_CURRENCY and text.isascii() and text.isalpha():
+        return text.upper()
+    raise refusal("not_a_currency_code")
+
+
 def is_unicode(text: str) -> bool:
     """Whether the text can be written in UTF-8; half a surrogate pair cannot."""
     try:
@@ -282,13 +354,15 @@ _TEXT_BY_TYPE: Mapping[type, Callable[[Any], str | None]] = {
 
 
 def literal_converter(allowed: tuple[str, ...]) -> Converter:
-    """A converter that takes exactly these spellings."""
-    remedy = f"Use one of: {', '.join(allowed)}. Upper and lower case matter."
+    """A converter that takes these spellings, and gives them in the case they are allowed in."""
+    remedy = f"Use one of: {', '.join(allowed)}."
+    spelling = {one.casefold(): one for one in allowed}
 
     def to_literal(raw: object) -> str | None:
         text = to_text(raw)
-        if text is None or text in allowed:
-            return text
-        raise refusal("not_allowed", remedy=remedy)
+        found = None if text is None else spelling.get(text.casefold())
+        if text is not None and found is None:
+            raise refusal("not_allowed", remedy=remedy)
+        return found
 
     return to_literal

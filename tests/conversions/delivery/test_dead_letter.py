@@ -57,7 +57,13 @@ def test_a_letter_tells_row_reason_and_event(tmp_path: Path) -> None:
         "reason": "invalid",
         "event_id": "o-17",
         "violations": [
-            {"path": "properties.value", "rule": "negative", "remedy": "Send 0 or more.", "is_fatal": True}
+            {
+                "path": "properties.value",
+                "rule": "negative",
+                "remedy": "Send 0 or more.",
+                "is_fatal": True,
+                "is_left_out": False,
+            }
         ],
         "code": None,
         "message": None,

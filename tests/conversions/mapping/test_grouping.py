@@ -289,11 +289,11 @@ def test_a_key_that_is_no_text_is_told() -> None:
 
 def test_faults_name_their_row_and_their_item() -> None:
     """The place in the event is in the path, the row of the source in the remedy."""
-    rows = [line(1), line(1, price="x", qty=2.5), line(1), line(1, qty="y", sku=[1])]
+    rows = [line(1), line(1, price="x", qty="few"), line(1), line(1, qty="y", sku=[1])]
     [event] = events_of(ORDERS, *rows, first_row=101)
     assert [(one.path, one.rule, one.remedy.split(":")[0]) for one in event.violations] == [
         ("properties.contents[1].price", "not_a_number", "Row 102"),
-        ("properties.contents[1].quantity", "not_whole", "Row 102"),
+        ("properties.contents[1].quantity", "not_a_number", "Row 102"),
         ("properties.contents[3].content_id", "not_text", "Row 104"),
         ("properties.contents[3].quantity", "not_a_number", "Row 104"),
     ]

@@ -268,12 +268,15 @@ def test_all_faults_of_a_row_are_told_at_once() -> None:
 
 
 def test_columns_of_an_item_make_one_item() -> None:
-    """A row of a product is an order of one product, without an invented sum."""
+    """A row of a product is an order of one product, and its value is the product's."""
     rules = EventMapping(
         {"properties.contents[].content_id": "sku", "properties.contents[].price": ["sale", "price"]}
     )
     events = events_of(rules, {"sku": 7, "sale": None, "price": 2.5}, {"sku": None}, {"sku": 8, "price": "x"})
-    assert events[0].properties == {"contents": (Content(content_id="7", price=Decimal("2.5")),)}
+    assert events[0].properties == {
+        "contents": (Content(content_id="7", price=Decimal("2.5")),),
+        "value": Decimal("2.5"),
+    }
     assert events[1].properties == {}
     assert faults(events[2]) == [("properties.contents[0].price", "not_a_number")]
 
@@ -283,9 +286,9 @@ def test_a_column_may_hold_all_items() -> None:
     rules = EventMapping({"properties.contents": "items"})
     event = event_of(rules, {"items": '[{"price": 0.1, "quantity": "2"}]'})
     assert event.properties["contents"] == (Content(price=Decimal("0.1"), quantity=2),)
-    event = event_of(rules, {"items": [{"price": 1}, {"quantity": 2.5}, {"prise": 1}]})
+    event = event_of(rules, {"items": [{"price": 1}, {"quantity": "few"}, {"prise": 1}]})
     assert faults(event) == [
-        ("properties.contents[1].quantity", "not_whole"),
+        ("properties.contents[1].quantity", "not_a_number"),
         ("properties.contents[2].prise", "unknown_field"),
     ]
 

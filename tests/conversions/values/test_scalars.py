@@ -232,11 +232,12 @@ def test_what_is_no_text_is_refused(raw: object, rule: str) -> None:
 
 
 def test_a_literal_is_taken_in_its_own_spelling_only() -> None:
-    """The allowed spellings are named, and wrong case is not repaired."""
+    """The allowed spellings are named; wrong case is the one thing that is certain enough to be repaired."""
     to_content_type = literal_converter(("product", "product_group"))
     assert to_content_type(" product ") == "product"
     assert to_content_type("") is None
-    error = refused(to_content_type, "Product")
+    assert to_content_type("PRODUCT_group") == "product_group"
+    error = refused(to_content_type, "products")
     assert error.rule == "not_allowed"
     assert "product, product_group" in error.remedy
 
