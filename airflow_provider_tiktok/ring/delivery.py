@@ -46,13 +46,13 @@ class DeliverEventsOperator(BaseOperator):
     """Sends every event of a source to a destination, and returns the receipt.
 
     :param mapping: event path to column, or to several: ``{"user.email": ["email", "billing_email"]}``. All
-        of them count for paths that take several values, else the first that has one. ``data.email`` finds its
-        way into objects and JSON text. ``None``: records come in the API's own shape, or flat with well-known
-        names.
+        of them count for paths that take several values, else the first that has one. ``data.email`` finds
+        its way into objects and JSON text. ``None``: records come in the API's own shape, or flat with
+        well-known names.
     :param defaults: event path to the value used where a row has none.
-    :param group_by: consecutive rows with equal values in these columns are line items of one event. Order the
-        source by them: rows whose key comes back later are rejected, as are rows of one event that disagree in
-        its name, id, order, currency or mapped value.
+    :param group_by: consecutive rows with equal values in these columns are line items of one event. Order
+        the source by them: rows whose key comes back later are rejected, as are rows of one event that
+        disagree in its name, id, order, currency or mapped value.
     :param event_id_from: columns that make the ``event_id``. Without it, and without a mapped id, the id is a
         digest of the event, so equal events have equal ids.
     :param timezone: of times that name none, such as ``America/New_York``. ``None``: such times are refused.
