@@ -284,6 +284,11 @@ class EnvelopeFile:
                 "it is now. Try again, and let one task at a time write the file.",
                 attempts=0,
             )
+        if not self._part.stat().st_size and _size(self._path):
+            raise ConfigurationError(
+                f"There were no rows, and {self._path} holds some: it is left as it is. Check where the rows "
+                "come from, or remove the file."
+            )
         os.replace(self._part, self._path)
         self._release()
 
@@ -357,6 +362,10 @@ class _Lock:
             return os.path.samestat(os.stat(path), os.fstat(self.descriptor))
         except OSError:
             return False
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:

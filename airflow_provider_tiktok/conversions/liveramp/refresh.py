@@ -89,6 +89,11 @@ _SUCCESSES: Final = CHANGING | {
 }
 """Answers that prove placement and origin right."""
 
+_NEEDING_NOTHING: Final = frozenset(
+    {EnvelopeStatus.STILL_FRESH, EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT, *_SUCCESSES, *_RENEWED}
+)
+"""Statuses of rows that are as they should be."""
+
 _ANEW: Final = frozenset({EnvelopeStatus.NO_ENVELOPE, EnvelopeStatus.EXPIRED, EnvelopeStatus.NOT_AN_ENVELOPE})
 
 _LONGEST_CHAIN: Final = 1000
@@ -275,7 +280,8 @@ def refresh_envelopes(
     stopped_by: BaseException | None = None
     try:
         with closing(source.rows(position)) as rows:
-            run.settle_all(_pages(rows, source, rules, page_size), store)
+            is_shared = isinstance(store, SharedStore)
+            run.settle_all(_pages(rows, source, rules, page_size, is_shared=is_shared), store)
         store.finish()
     except BaseException as error:  # a timeout or Ctrl-C ends with a report, too
         stopped_by = error
@@ -291,20 +297,28 @@ def refresh_envelopes(
     return RefreshRun(report=report, stopped_by=stopped_by or run.verdict())
 
 
-def _pages(rows: Iterator[Row], source: RowSource, rules: RefreshRules, size: int) -> Iterator[list[Row]]:
+def _pages(
+    rows: Iterator[Row], source: RowSource, rules: RefreshRules, size: int, *, is_shared: bool
+) -> Iterator[list[Row]]:
     """The rows in pages, after the first of them has shown that the columns are there."""
     page = list(islice(rows, size))
     if source.columns is not None:
-        _check_columns(source.columns, rules)
+        _check_columns(source.columns, rules, is_shared=is_shared)
     while page:
         yield page
         page = list(islice(rows, size))
 
 
-def _check_columns(columns: Iterable[str], rules: RefreshRules) -> None:
+def _check_columns(columns: Iterable[str], rules: RefreshRules, *, is_shared: bool) -> None:
+    """Find columns that the rows lack.
+
+    :param is_shared: whether the store tells who opted out; otherwise the rows must, or who did would get a
+        new envelope.
+    """
     present = set(columns)
     # Without a stored envelope there may still be an identifier to make one from.
     fields = {"key", "ip", *rules.columns} | (set() if rules.retrieves_anew else {"envelope"})
+    fields |= {"status"} if rules.retrieves_anew and not is_shared else set()
     missing = sorted({rules.columns.get(name, name) for name in fields} - present)
     if missing:
         raise ConfigurationError(
@@ -393,6 +407,13 @@ class _Run:
                 "TikTok: ask LiveRamp to enable it for this placement.",
                 attempts=self.requests,
             )
+        if set(self.statuses) == {EnvelopeStatus.UNREADABLE_ROW}:
+            return ConfigurationError(
+                "No row could be read: each needs a key, and a time that can be read or none. Name their "
+                "columns in the argument columns."
+            )
+        if self.statuses and not self.asked and not self.statuses.keys() & _NEEDING_NOTHING:
+            log.warning("LiveRamp was asked about nobody: %s.", dict(self.statuses))
         failed = self.statuses[EnvelopeStatus.FAILED]
         return self._too_many_failed(failed) if failed > self._rules.max_failed else None
 

@@ -280,6 +280,17 @@ def test_a_file_of_no_rows_is_empty(tmp_path: Path) -> None:
     assert (tmp_path / "none.jsonl").read_bytes() == b""
 
 
+def test_no_rows_empty_no_file_that_holds_some(tmp_path: Path) -> None:
+    """A filter that is wrong must not cost every envelope."""
+    path = tmp_path / "envelopes.jsonl"
+    path.write_text("old\n")
+    store = EnvelopeFile(path)
+    store.start("f" * 64)
+    with pytest.raises(ConfigurationError, match="There were no rows"):
+        store.finish()
+    assert path.read_text() == "old\n"
+
+
 @pytest.mark.parametrize(
     "torn",
     [

@@ -693,3 +693,35 @@ def test_rows_show_nothing_of_themselves() -> None:
     result = EnvelopeResult(key="k", status=EnvelopeStatus.REFRESHED, envelope=ENVELOPE)
     told = f"{read!r} {question!r} {result!r}"
     assert all(secret not in told for secret in ("Ag-k", "person@", "203.0.113.7", "1YNN", ENVELOPE))
+
+
+def test_rows_that_all_lack_a_key_are_a_setting_s_fault() -> None:
+    """JSON records declare no columns, so a name that is wrong is seen in the rows alone."""
+    ended = run(
+        [{"user_id": n, "envelope": "Ag-1", "ip": "203.0.113.7"} for n in range(3)], LiveRamp(), Memory()
+    )
+    assert isinstance(ended.stopped_by, ConfigurationError)
+    assert ended.report.statuses == {"unreadable_row": 3}
+
+
+def test_a_run_that_could_ask_about_nobody_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """Whether that is right, only its author knows."""
+    run([row(1, ip=None), row(2, **NO_CONSENT)], LiveRamp(), Memory())
+    assert "asked about nobody" in caplog.text
+    caplog.clear()
+    run([row(1, ip=None), row(2, refreshed_at=NOW)], LiveRamp(), Memory())
+    assert "asked about nobody" not in caplog.text
+
+
+def test_who_is_to_get_a_first_envelope_must_be_known_not_to_have_opted_out() -> None:
+    """Rows without a status would bring everybody who opted out back, run after run."""
+
+    class Status(Table):
+        @property
+        def columns(self) -> tuple[str, ...]:
+            return ("key", "ip", "email")
+
+    client = EnvelopeClient("1", origin="https://shop.example.com", transport=LiveRamp())
+    rules = RefreshRules(retrieves_anew=True)
+    ended = refresh_envelopes(Status([]), client=client, store=Memory(), rules=rules)
+    assert "no column status:" in str(ended.stopped_by)
