@@ -30,10 +30,7 @@ _MOST_TOLD = 10
 _LONG_ENOUGH = 6
 _MOST_NAMES = 2000
 _ROWS_LOOKED_INTO = 100
-_NO_HEADER = (
-    "None of the names asked for is among the source's columns, so their names are not shown: if its first "
-    "row is data already, state the names of the columns (csv_columns)."
-)
+_IF_DATA = "if the first row is data already, state the names of the columns in csv_columns."
 
 
 class Asked(NamedTuple):
@@ -102,7 +99,7 @@ def fit(
         else:
             problems.append(survey.missing(one))
     if problems and not survey.is_real:
-        problems.append(_NO_HEADER)
+        problems.append(_no_header(len(columns or ())))
     absences = [
         Absence(path=one.path, is_whole=one.path not in present, told=survey.absent(one)) for one in absent
     ]
@@ -119,8 +116,8 @@ def unread_columns(
     known = {folded_name(name) for name in names}
     unread = [(number, column) for number, column in enumerate(columns, 1) if not knows(column)]
     if not any(knows(column) or folded_name(column) in known for column in columns):
-        numbers = _listed([str(number) for number, _ in unread])
-        return [f"mapping: none of the columns is an event field ({numbers}). Give a mapping. {_NO_HEADER}"]
+        numbers = _listed([number for number, _ in unread])
+        return [f"mapping: none of the {numbers} is an event field: give a mapping, or {_IF_DATA}"]
     told = [_unread_column(number, column, names=names) for number, column in unread[:_MOST_TOLD]]
     rest = len(unread) - len(told)
     return [*told, f"mapping: {rest} more columns are no event fields."] if rest else told
@@ -274,6 +271,12 @@ def _is_tellable(name: str) -> bool:
     return _TELLABLE.fullmatch(name) is not None
 
 
-def _listed(numbers: Sequence[str]) -> str:
+def _no_header(n_columns: int) -> str:
+    """What to say of columns that share no name with what is asked for, and may be somebody's data."""
+    numbers = _listed(range(1, n_columns + 1))
+    return f"None of the {numbers} has a name that is asked for, so none is shown: {_IF_DATA}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
     more = f" and {len(numbers) - _MOST_TOLD} more" if len(numbers) > _MOST_TOLD else ""
-    return f"columns {', '.join(numbers[:_MOST_TOLD])}{more}"
+    return f"columns {', '.join(map(str, numbers[:_MOST_TOLD]))}{more}"

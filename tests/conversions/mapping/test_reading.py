@@ -332,3 +332,11 @@ def test_a_row_that_cannot_be_read_is_an_event_with_a_violation(rules: EventMapp
 def test_what_is_no_row_at_all_is_an_event_with_a_violation(rules: EventMapping, row: Any) -> None:
     """A list of records may hold anything."""
     assert faults(event_of(rules, row)) == [("", "not_an_object")]
+
+
+@pytest.mark.parametrize("key", ["Order ID ", "ORDER-ID", "order id", "oder_id"])
+def test_an_unknown_key_has_a_closest_name(key: str) -> None:
+    """Blanks and capitals in it make no difference."""
+    (violation,) = event_of(EventMapping(), {key: 7}).violations
+    assert violation.rule == "unknown_field"
+    assert violation.remedy.endswith(("Did you mean orderId?", "Did you mean order_id?"))
