@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, FAULTS
+from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, DROP_REMEDIES, FAULTS
 from airflow_provider_tiktok.conversions.tiktok.return_codes import as_markdown
 from airflow_provider_tiktok.conversions.validation import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
@@ -47,11 +47,12 @@ def _rules() -> Iterator[str]:
     yield from _table("While a value is read", "rule", "remedy", read)
     yield from _table("While an identifier is prepared", "rule", "remedy", marked)
     yield from _table("Of the whole event", "rule", "meaning", RULES)
-    yield from _table("Identifiers that are left out", "reason", "meaning", DROP_REASONS)
+    left_out = {name: f"{text} | {DROP_REMEDIES[name]}" for name, text in DROP_REASONS.items()}
+    yield from _table("Values that are left out", "reason", "meaning | remedy", left_out)
 
 
 def _table(title: str, first: str, second: str, rows: Mapping[str, str]) -> Iterator[str]:
-    yield from (f"## {title}", "", f"| {first} | {second} |", "|---|---|")
+    yield from (f"## {title}", "", f"| {first} | {second} |", "|---" * (2 + second.count("|")) + "|")
     yield from (f"| `{name}` | {text} |" for name, text in rows.items())
     yield ""
 

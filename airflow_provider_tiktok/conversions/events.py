@@ -267,14 +267,16 @@ class Violation(Struct, frozen=True):
 
 
 class Drop(Struct, frozen=True):
-    """One identifier that was left out of an event, told without the value.
+    """One value that was left out of an event, told without the value.
 
     :param path: event path, such as ``user.phone``.
-    :param reason: short stable name, for counting: ``no_country_code``, ``all_zero``.
+    :param reason: short stable name, for counting: ``no_country_code``, ``null_marker``.
+    :param remedy: what a person can do about it, one sentence.
     """
 
     path: str
     reason: str
+    remedy: str = ""
 
 
 class UnreadableRow(Struct, frozen=True):
@@ -299,6 +301,7 @@ class _Event(Struct, frozen=True, kw_only=True):
     :param rows: how many consecutive source rows make this event, at least 1.
     :param event_time: Unix seconds, UTC.
     :param violations: what was found wrong so far; the event goes on so that all is found at once.
+    :param dropped: values that were left out so far, and why.
     """
 
     row: int
@@ -313,6 +316,7 @@ class _Event(Struct, frozen=True, kw_only=True):
     lead: Lead | None = None
     limited_data_use: bool | None = None
     violations: tuple[Violation, ...] = ()
+    dropped: tuple[Drop, ...] = ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(row={self.row})"
@@ -323,23 +327,22 @@ class ConversionEvent(_Event, frozen=True, kw_only=True):
 
     :param consent: whether the person agreed, ``None`` where the source says nothing.
     :param is_hashed: the record's own word that its identifiers are digests already, ``None`` for none.
+    :param phone_region: country whose telephone numbers may come without a country code, as a code of ISO
+        3166; it comes before ``user.country``, and unlike that is never sent.
     """
 
     user: RawUser = RawUser()
     consent: bool | None = None
     is_hashed: bool | None = None
+    phone_region: str | None = None
 
     __repr__ = _Event.__repr__
 
 
 class PreparedEvent(_Event, frozen=True, kw_only=True):
-    """One thing to report, as it may be sent: nothing raw is left in it.
-
-    :param dropped: identifiers that were left out on the way, and why.
-    """
+    """One thing to report, as it may be sent: nothing raw is left in it."""
 
     user: PreparedUser = PreparedUser()
-    dropped: tuple[Drop, ...] = ()
 
     __repr__ = _Event.__repr__
 

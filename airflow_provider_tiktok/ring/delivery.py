@@ -56,8 +56,10 @@ class DeliverEventsOperator(BaseOperator):
     :param event_id_from: columns that make the ``event_id``. Without it, and without a mapped id, the id is a
         digest of the event, so equal events have equal ids.
     :param timezone: of times that name none, such as ``America/New_York``. ``None``: such times are refused.
-    :param default_region: country of telephone numbers that name none, such as ``US``. ``None``: such numbers
-        are left out and counted.
+    :param null_values: texts that stand for no value in any column, such as ``-99``. ``NULL``, ``N/A``
+        and their like need not be named: identifiers and ids that hold one are absent, and counted.
+    :param default_region: country of telephone numbers without a country code, such as ``US``, in rows that
+        name none in ``phone_region`` or ``user.country``. ``None``: such numbers are left out and counted.
     :param identity_policy: ``auto`` hashes what is not hashed yet; ``raw`` refuses digests, ``hashed``
         refuses anything else.
     :param lower_external_id: whether external ids are lower-cased before they are hashed.
@@ -104,6 +106,7 @@ class DeliverEventsOperator(BaseOperator):
         group_by: str | Sequence[str] = (),
         event_id_from: str | Sequence[str] = (),
         timezone: str | None = None,
+        null_values: Sequence[str] = (),
         default_region: str | None = None,
         identity_policy: str = "auto",
         lower_external_id: bool = False,
@@ -131,6 +134,7 @@ class DeliverEventsOperator(BaseOperator):
         self.group_by = group_by
         self.event_id_from = event_id_from
         self.timezone = timezone
+        self.null_values = null_values
         self.default_region = default_region
         self.identity_policy = identity_policy
         self.lower_external_id = lower_external_id
@@ -234,6 +238,7 @@ class DeliverEventsOperator(BaseOperator):
             group_by=self.group_by,
             event_id_from=self.event_id_from,
             timezone=self.timezone,
+            null_values=self.null_values,
             ttclid_from_url=self.ttclid_from_url,
         )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import hashlib
 import ipaddress
 import json
 import re
@@ -226,12 +227,70 @@ def _is_envelope_value(text: str) -> bool:
         return True
 
 
+# What stands for no value: databases, data frames, browsers, spreadsheets and analytics write it so.
+_NOTHING = re.compile(
+    r"""[\s"'(\[{<]*
+    (?: null | none | nil | nan | nat | n/?a | n\.a\. | undefined | unknown | guest | anonymous
+      | not[ _]?set | not[ _]?(?:available|applicable|provided|specified) | no[ _]value
+      | object[ ]object | \\n | [#](?:n/?a|null!|ref!|value!|name[?]|div/0!|num!)
+      | (?:null|none|nan|undefined)[\s_,:;|/-]+(?:null|none|nan|undefined)
+      | [-\u2010-\u2015\u2212]+ | (?:[0]{8}-?[0]{4}-?[0]{4}-?[0]{4}-?[0]{12})
+    )[\s"')\]}>]*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_WORDS_OF_NOTHING = ("null", "none", "nil", "nan", "nat", "na")
+_HASHED_NOTHING = (
+    *(
+        "",
+        " ",
+        "-",
+        "--",
+        "n/a",
+        "N/A",
+        "\\N",
+        "#N/A",
+        "<NA>",
+        "(not set)",
+        "(none)",
+        "(null)",
+        "[object Object]",
+    ),
+    *("undefined", "UNDEFINED", "Undefined", "unknown", "Unknown", "UNKNOWN", "NaN", "NaT"),
+    *("00000000-0000-0000-0000-000000000000", "0" * 32),
+    *(word.upper() for word in _WORDS_OF_NOTHING),
+)
+
+
+def _digests(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(hashlib.sha256(text.encode()).hexdigest() for text in texts)
+
+
+_DIGESTS_OF_NO_NAME = _digests(_HASHED_NOTHING)
+# People are called Null, None and Nan, in small letters before hashing; nobody's address or id is.
+_DIGESTS_OF_NOTHING = _digests(
+    (*_HASHED_NOTHING, *_WORDS_OF_NOTHING, *map(str.title, _WORDS_OF_NOTHING), "0", "-1", "00000", "+")
+)
+
+
+def _is_something(text: str) -> bool:
+    return _NOTHING.fullmatch(text) is None
+
+
+def _is_place(text: str) -> bool:
+    """None is a town in Piedmont, NA the province of Naples; both are sent plain and in small letters."""
+    return text in {"none", "na"} or _is_something(text)
+
+
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "public-ip": _is_public_ip,
     "absolute-http-url": _is_absolute_http_url,
     "calendar-date": _is_calendar_date,
     "ip-network": _is_ip_network,
-    "envelope-value": _is_envelope_value,
+    "envelope-value": lambda text: _is_envelope_value(text) and _is_something(text),
+    "something": _is_something,
+    "place": _is_place,
+    "digest-of-something": lambda text: text not in _DIGESTS_OF_NOTHING,
+    "digest-of-a-name": lambda text: text not in _DIGESTS_OF_NO_NAME,
 }
 
 KEYWORDS: Mapping[str, type[WrittenAsInteger]] = {"written_as_integer": WrittenAsInteger}

@@ -85,7 +85,8 @@ def refusal(violation: Violation, *, index: int | None, style: str, echo: bool) 
 
 
 def _is_unhashed(violation: Violation) -> bool:
-    return "digest" in violation.definitions and violation.keyword in {"pattern", "not"}
+    is_digest = not {"digest", "digest_of_a_name"}.isdisjoint(violation.definitions)
+    return is_digest and violation.keyword in {"pattern", "format"}
 
 
 def _plain(_: int, violation: Violation) -> str:

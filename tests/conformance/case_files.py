@@ -41,6 +41,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -75,6 +76,7 @@ ODD_VALUES: Mapping[str, Callable[[str, float], Any]] = {
     "days": lambda text, _: timedelta(days=int(text)),
     "Decimal": lambda text, _: Decimal(text),
     "bytes": lambda text, _: text.encode("latin-1"),
+    "digest": lambda text, _: sha256(text.encode()).digest(),
     "UUID": lambda text, _: UUID(text),
     "repeat": lambda text, _: text * 200,
     "half-character": lambda _, __: "\ud83d",
@@ -152,7 +154,7 @@ def made(value: Any, *, now: float) -> Any:
     if isinstance(value, list):
         return [made(one, now=now) for one in value]
     odd = _ODD.fullmatch(value) if isinstance(value, str) else None
-    return ODD_VALUES[odd[1]](odd[2] or "", now) if odd else value
+    return ODD_VALUES[odd[1]](odd[2] or "", now) if odd and odd[1] in ODD_VALUES else value
 
 
 def _cases_of(file: Path) -> list[Case]:

@@ -120,7 +120,7 @@ class Tally:
 
     def _add_identity(self, result: EventResult, prepared: PreparedEvent) -> None:
         for drop in prepared.dropped:
-            self.dropped.add(f"{drop.path}: {drop.reason}", row=result.row)
+            self.dropped.add(f"{drop.path}: {drop.reason}", row=result.row, remedy=drop.remedy)
         if result.reason in _WITHOUT_COVERAGE:
             return
         self.eligible += 1

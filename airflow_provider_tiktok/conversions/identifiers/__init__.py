@@ -27,13 +27,14 @@ the narrowest one: ``external_id`` keeps its case, as in TikTok's own server-sid
 from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id
 from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules, Policy
 from airflow_provider_tiktok.conversions.identifiers.preparation import prepare
-from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REASONS, FAULTS
+from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REASONS, DROP_REMEDIES, FAULTS
 from airflow_provider_tiktok.conversions.identifiers.table import DIGEST_OF_NOTHING, FIELDS, Field, Form
 
 __all__ = [
     "COUNTRY_CODES",
     "DIGEST_OF_NOTHING",
     "DROP_REASONS",
+    "DROP_REMEDIES",
     "FAULTS",
     "FIELDS",
     "Field",

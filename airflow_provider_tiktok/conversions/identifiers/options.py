@@ -1,30 +1,48 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a run says of its identifiers, and the countries it may name."""
+"""What a run says of its identifiers, and the countries it and its rows may name."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 
 Policy = Literal["auto", "raw", "hashed"]
 
 _ASSIGNED: Final = """
-    ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq br bs bt
-    bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg eh
-    er es et fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht
-    hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls
-    lt lu lv ly ma mc md me mf mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni
-    nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg
-    sh si sj sk sl sm sn so sr ss st sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug
-    um us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
+    adand aeare afafg agatg aiaia alalb amarm aoago aqata ararg asasm ataut auaus awabw axala azaze
+    babih bbbrb bdbgd bebel bfbfa bgbgr bhbhr bibdi bjben blblm bmbmu bnbrn bobol bqbes brbra bsbhs
+    btbtn bvbvt bwbwa byblr bzblz cacan cccck cdcod cfcaf cgcog chche ciciv ckcok clchl cmcmr cnchn
+    cocol crcri cucub cvcpv cwcuw cxcxr cycyp czcze dedeu djdji dkdnk dmdma dodom dzdza ececu eeest
+    egegy ehesh ereri esesp eteth fifin fjfji fkflk fmfsm fofro frfra gagab gbgbr gdgrd gegeo gfguf
+    ggggy ghgha gigib glgrl gmgmb gngin gpglp gqgnq grgrc gssgs gtgtm gugum gwgnb gyguy hkhkg hmhmd
+    hnhnd hrhrv hthti huhun ididn ieirl ilisr imimn inind ioiot iqirq irirn isisl itita jejey jmjam
+    jojor jpjpn keken kgkgz khkhm kikir kmcom knkna kpprk krkor kwkwt kycym kzkaz lalao lblbn lclca
+    lilie lklka lrlbr lslso ltltu lulux lvlva lylby mamar mcmco mdmda memne mfmaf mgmdg mhmhl mkmkd
+    mlmli mmmmr mnmng momac mpmnp mqmtq mrmrt msmsr mtmlt mumus mvmdv mwmwi mxmex mymys mzmoz nanam
+    ncncl nener nfnfk ngnga ninic nlnld nonor npnpl nrnru nuniu nznzl omomn papan peper pfpyf pgpng
+    phphl pkpak plpol pmspm pnpcn prpri pspse ptprt pwplw pypry qaqat rereu rorou rssrb rurus rwrwa
+    sasau sbslb scsyc sdsdn seswe sgsgp shshn sisvn sjsjm sksvk slsle smsmr snsen sosom srsur ssssd
+    ststp svslv sxsxm sysyr szswz tctca tdtcd tfatf tgtgo ththa tjtjk tktkl tltls tmtkm tntun toton
+    trtur tttto tvtuv twtwn tztza uaukr uguga umumi ususa uyury uzuzb vavat vcvct veven vgvgb vivir
+    vnvnm vuvut wfwlf wswsm yeyem ytmyt zazaf zmzmb zwzwe
 """
-COUNTRY_CODES: Final = frozenset(_ASSIGNED.split())
+_ALPHA_3: Final = {word[2:]: word[:2] for word in _ASSIGNED.split()}
+
+COUNTRY_CODES: Final = frozenset(_ALPHA_3.values())
 """ISO 3166-1 alpha-2, officially assigned, in lower case."""
+
+_OTHER_CODES: Final = {"uk": "gb", "el": "gr"}
+"""Codes that ISO 3166 keeps free for those who write the United Kingdom and Greece so."""
+
+UNKNOWN_REGION: Final = "ZZ"
+"""The region of a row whose country is not known, by ISO's code for no country."""
 
 
 class IdentityRules(Struct, frozen=True, kw_only=True):
@@ -33,7 +51,7 @@ class IdentityRules(Struct, frozen=True, kw_only=True):
     :param policy: ``auto``: a value of 64 hex digits is a digest, everything else is raw. ``raw``: a
         digest is a fault. ``hashed``: everything but a digest is a fault, where a digest is asked for.
     :param default_region: ISO 3166 alpha-2 code of the country whose phone numbers may come without a
-        country code, such as ``US``; ``None``: such numbers are left out.
+        country code, such as ``US``; ``None``: such numbers are left out. A row's own country comes first.
     :param lower_external_id: whether external ids are lower-cased before hashing, for pixels that do so.
     :raises ConfigurationError: the policy or the region is not known.
     """
@@ -45,7 +63,34 @@ class IdentityRules(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.policy not in ("auto", "raw", "hashed"):
             raise ConfigurationError("The identity policy must be 'auto', 'raw' or 'hashed'.")
-        if self.default_region is not None and str(self.default_region).lower() not in COUNTRY_CODES:
+        region = self.default_region
+        if region not in (None, UNKNOWN_REGION) and str(region).lower() not in COUNTRY_CODES:
             raise ConfigurationError(
                 "default_region must be a country in two letters of ISO 3166, such as 'US' or 'GB'."
             )
+
+    @property
+    def phone_region(self) -> str | None:
+        """The region to read telephone numbers by, in capitals; ``None`` for none."""
+        return self.default_region and self.default_region.upper()
+
+    def of_row(self, country: str | None) -> IdentityRules:
+        """The rules for a row that names its country: its telephone numbers are never read by the default.
+
+        :param country: a code of two or three letters of ISO 3166; anything else gives ``UNKNOWN_REGION``,
+            since names are not translated. ``None`` and blank leave the default.
+        """
+        code = (country or "").strip().lower()
+        if not code:
+            return self
+        return _with_region(self, _region_of(code))
+
+
+def _region_of(code: str) -> str:
+    code = _ALPHA_3.get(code) or _OTHER_CODES.get(code, code)
+    return code.upper() if code in COUNTRY_CODES else UNKNOWN_REGION
+
+
+@lru_cache(maxsize=1024)
+def _with_region(rules: IdentityRules, region: str) -> IdentityRules:
+    return replace(rules, default_region=region)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
@@ -15,16 +16,23 @@ from msgspec.structs import replace
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import (
     ConversionEvent,
-    Drop,
     PreparedEvent,
     PreparedUser,
     Violation,
 )
 from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id
 from airflow_provider_tiktok.conversions.identifiers.options import IdentityRules
-from airflow_provider_tiktok.conversions.identifiers.reasons import FAULTS
-from airflow_provider_tiktok.conversions.identifiers.table import DIGEST_OF_NOTHING, FIELDS, Field, Form
-from airflow_provider_tiktok.conversions.identifiers.text import clean, is_digest
+from airflow_provider_tiktok.conversions.identifiers.reasons import FAULTS, dropped
+from airflow_provider_tiktok.conversions.identifiers.table import (
+    DIGESTS_OF_NOTHING,
+    FIELDS,
+    Field,
+    Form,
+    one_value,
+)
+from airflow_provider_tiktok.conversions.identifiers.text import as_digest, clean, is_digest
+
+_BETWEEN_DIGESTS: Final = re.compile(r"[\s,;|]+")
 
 # What an event's own `is_hashed` makes of the run's policy.
 _STRICTER: Final[Mapping[str, str]] = MappingProxyType({"auto": "hashed", "raw": "contradiction"})
@@ -53,6 +61,9 @@ def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
     ``violations``, behind those it came with. ``is_hashed=True`` on an event has the effect of the policy
     ``hashed`` for it; under the policy ``raw`` that is a contradiction, and every digest field a fault.
 
+    A telephone number without a country code is read by the row's ``phone_region``, else by its country, else
+    by the run's ``default_region``.
+
     An event without an ``event_id`` gets one from its content, unless something is wrong with it.
     """
     user, findings = _prepare_user(event, rules=rules)
@@ -71,7 +82,7 @@ def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
         lead=event.lead,
         limited_data_use=event.limited_data_use,
         violations=event.violations + faults,
-        dropped=tuple(Drop(path, rule) for path, rule in findings if rule not in FAULTS),
+        dropped=event.dropped + tuple(dropped(path, rule) for path, rule in findings if rule not in FAULTS),
     )
     if prepared.event_id is not None or any(one.is_fatal for one in prepared.violations):
         return prepared
@@ -85,6 +96,8 @@ def _prepare_user(
     policy = _STRICTER.get(rules.policy, rules.policy) if event.is_hashed else rules.policy
     kept: dict[str, Any] = {}
     findings: list[tuple[str, str]] = []
+    if event.user.phone:
+        rules = rules.of_row(event.phone_region or event.user.country)
     for field in FIELDS:
         given = getattr(event.user, field.name)
         if not given:
@@ -104,13 +117,21 @@ def _sendable_values(
     """The values in the form they are sent in, each once and in order, and the rules the others broke."""
     values: dict[str, None] = {}
     broken: list[str] = []
-    for text in given:
+    for text in (one for cell in given for one in _values_of(cell, field=field)):
         try:
             values[_sendable(text, field=field, rules=rules, policy=policy)] = None
         except EventError as error:
             broken.append(error.rule)
     values.pop("", None)
     return tuple(values), broken
+
+
+def _values_of(cell: str, *, field: Field) -> tuple[str, ...]:
+    """The values that one cell holds; several digests are set apart as the values are that they stand for."""
+    if field.split is one_value or as_digest(cell.strip()):
+        return (cell,)
+    digests = tuple(filter(None, _BETWEEN_DIGESTS.split(cell)))
+    return digests if all(map(is_digest, digests)) else field.split(cell)
 
 
 def _sendable(text: str, *, field: Field, rules: IdentityRules, policy: str) -> str:
@@ -123,14 +144,18 @@ def _sendable(text: str, *, field: Field, rules: IdentityRules, policy: str) -> 
     text = clean(text)
     if not text:
         return ""
-    came_hashed = is_digest(text)
-    wrong = _WRONG.get((field.form, policy, came_hashed))
+    digest = as_digest(text)
+    wrong = _WRONG.get((field.form, policy, digest is not None))
     if wrong is not None:
         raise EventError(wrong)
-    if came_hashed:
-        return _not_of_nothing(text.lower())
-    normalised = _normalised(text, field=field, rules=rules)
-    return sha256(normalised.encode()).hexdigest() if field.form is Form.DIGEST else normalised
+    if digest is None:
+        normalised = _normalised(text, field=field, rules=rules)
+        if field.form is not Form.DIGEST:
+            return normalised
+        digest = sha256(normalised.encode()).hexdigest()
+    if digest in DIGESTS_OF_NOTHING[field.name]:
+        raise EventError("hash_of_nothing")
+    return digest
 
 
 def _normalised(text: str, *, field: Field, rules: IdentityRules) -> str:
@@ -141,9 +166,3 @@ def _normalised(text: str, *, field: Field, rules: IdentityRules) -> str:
     if not normalised:
         raise EventError("nothing_left")
     return normalised
-
-
-def _not_of_nothing(digest: str) -> str:
-    if digest == DIGEST_OF_NOTHING:
-        raise EventError("hash_of_nothing")
-    return digest

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
+
+from airflow_provider_tiktok.conversions.events import Drop
+from airflow_provider_tiktok.conversions.values import NULL_MARKER, NULL_MARKER_REMEDY
 
 FAULTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -24,23 +27,111 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What keeps an event back, rule → remedy."""
 
-DROP_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+
+class _Reason(NamedTuple):
+    """Why a value is left out, and what a person can do about it."""
+
+    description: str
+    remedy: str
+
+
+_WITH_COUNTRY: Final = "Write numbers with + and country code"
+
+_REASONS: Final[Mapping[str, _Reason]] = MappingProxyType(
     {
-        "all_zero": "a device id of zeros stands for a device that gives none",
-        "hash_of_nothing": "a digest of the empty text would make one person of many",
-        "hashed_but_must_be_plain": "TikTok takes this field plain only, and it came as a digest",
-        "no_country_code": "a phone number without a country code, and no default_region to read it by",
-        "not_a_country_code": "a country that is not two letters of ISO 3166",
-        "not_a_phone": "a phone number with letters, too few or too many digits, or a leading zero",
-        "not_an_advertising_id": "an advertising id that is no UUID",
-        "not_an_email": "an e-mail address without exactly one @ between two parts, or with blanks inside",
-        "not_unicode": "text with half a character, which cannot be written in UTF-8",
-        "other_digest": "a digest that is no SHA-256, such as MD5, which TikTok cannot use",
-        "not_an_ip": "an ip without a single address in it",
-        "ip_not_public": "an ip from a private network, or this machine's own",
-        "not_a_locale": "a language that is not a tag of BCP 47, nor a list of them",
-        "not_a_tracking_status": "a tracking status that is none of Apple's",
-        "nothing_left": "nothing was left once spaces and punctuation were taken out",
+        NULL_MARKER: _Reason("a text that stands for no value, such as NULL or N/A", NULL_MARKER_REMEDY),
+        "all_zero": _Reason(
+            "a device id of zeros stands for a device that gives none",
+            "Nothing to repair: the owner of the device does not share its id.",
+        ),
+        "hash_of_nothing": _Reason(
+            "a digest of the empty text or of a null marker would make one person of many",
+            "Leave empty values and null markers out before hashing.",
+        ),
+        "hashed_but_must_be_plain": _Reason(
+            "TikTok takes this field plain only, and it came as a digest",
+            "Map the plain value, or do not map this field.",
+        ),
+        "other_digest": _Reason(
+            "a digest that is not a SHA-256 in hex, such as MD5, SHA-1 or Base64, which TikTok cannot use",
+            "Map the raw value, or its SHA-256 in 64 hex digits.",
+        ),
+        "not_unicode": _Reason(
+            "text with half a character, which cannot be written in UTF-8", "Export the text in UTF-8."
+        ),
+        "nothing_left": _Reason(
+            "nothing was left once spaces and punctuation were taken out",
+            "Check that the right column is mapped.",
+        ),
+        "not_an_email": _Reason(
+            "a text that is not one e-mail address, or several set apart by commas or semicolons",
+            "Write addresses as name@example.com, without blanks and brackets.",
+        ),
+        "masked": _Reason(
+            "an e-mail address or telephone number with stars or dots in place of some characters",
+            "Map the column with the whole value, or with its SHA-256.",
+        ),
+        "no_country_code": _Reason(
+            "a phone number without a country code, and neither phone_region, user.country nor "
+            "default_region to read it by",
+            f"{_WITH_COUNTRY}, map phone_region or user.country, or set `default_region`.",
+        ),
+        "unknown_phone_country": _Reason(
+            "a phone number without a country code in a row whose country is not a code of ISO 3166",
+            f"{_WITH_COUNTRY}, or map phone_region to a column of codes such as US or USA.",
+        ),
+        "not_a_phone": _Reason(
+            "a phone number with letters or signs, with digits lost in a float, or of no country's plan",
+            f"{_WITH_COUNTRY}, as text, one number in a cell.",
+        ),
+        "no_such_number": _Reason(
+            "a phone number of a length that its country does not have, or a national one beyond its plan",
+            f"{_WITH_COUNTRY}, and check that `default_region` or the row's country is the number's own.",
+        ),
+        "ambiguous_phone": _Reason(
+            "a phone number that is a good one with and without its country code",
+            f"{_WITH_COUNTRY}: without the + this one can be read in two ways.",
+        ),
+        "placeholder": _Reason(
+            "a phone number of one digit over and over, or of digits in a row, which people type to get on",
+            "Nothing to repair: nobody has this number.",
+        ),
+        "not_a_country_code": _Reason(
+            "a country that is not two letters of ISO 3166",
+            "Map a column of two-letter codes, such as GB for the United Kingdom.",
+        ),
+        "not_an_advertising_id": _Reason(
+            "an advertising id that is not a UUID", "Map the device's advertising id as the device gives it."
+        ),
+        "not_an_ip": _Reason(
+            "an ip without a single address in it", "Map the visitor's address: one IPv4 or IPv6 address."
+        ),
+        "ip_not_public": _Reason(
+            "an ip from a private network, or this machine's own",
+            "Map the visitor's own address, not that of a proxy or load balancer.",
+        ),
+        "not_a_locale": _Reason(
+            "a language that is not a tag of BCP 47, nor a list of them",
+            "Write it with a hyphen, such as en-US.",
+        ),
+        "not_a_tracking_status": _Reason(
+            "a tracking status that is none of Apple's",
+            "Give AUTHORIZED, DENIED, RESTRICTED or NOT_DETERMINED.",
+        ),
     }
 )
-"""Why an identifier is left out, reason → description."""
+
+DROP_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {name: reason.description for name, reason in _REASONS.items()}
+)
+"""Why a value is left out, reason → description."""
+
+DROP_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {name: reason.remedy for name, reason in _REASONS.items()}
+)
+"""What a person can do about it, reason → remedy."""
+
+
+def dropped(path: str, reason: str) -> Drop:
+    """The finding for a reason of the table, with its remedy."""
+    return Drop(path, reason, DROP_REMEDIES[reason])

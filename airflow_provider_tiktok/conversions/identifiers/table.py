@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import Digest
 from airflow_provider_tiktok.conversions.identifiers.browsers import att_status_of, locale_of
+from airflow_provider_tiktok.conversions.identifiers.emails import normalise_email, split_emails
 from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules
-from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone
+from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone, split_phones
 from airflow_provider_tiktok.conversions.identifiers.text import (
     is_digest,
     letters_of,
@@ -23,10 +25,19 @@ from airflow_provider_tiktok.conversions.identifiers.text import (
     require_unicode,
     without_blanks_and_dashes,
 )
-from airflow_provider_tiktok.conversions.values import public_address
+from airflow_provider_tiktok.conversions.values import (
+    NAMES,
+    PEOPLE,
+    ZIP_CODES,
+    NullRule,
+    public_address,
+    spellings_of_nothing,
+)
 
 DIGEST_OF_NOTHING: Final = Digest("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 """SHA-256 of the empty text: what hashing an empty column gives."""
+
+_BASE64_LENGTH: Final = 44
 
 _UUID: Final = re.compile("-?".join(f"([0-9a-fA-F]{{{n}}})" for n in (8, 4, 4, 4, 12)))
 
@@ -40,43 +51,56 @@ class Form(StrEnum):
     UNTOUCHED = "untouched"
 
 
+def one_value(text: str) -> tuple[str, ...]:
+    """The text as the one value of its cell."""
+    return (text,)
+
+
 class Field(NamedTuple):
     """One line of the identity table.
 
     :param normalise: text without white space around it → text to hash or send; ``EventError`` with a
         drop reason where the text is of no use, empty where nothing is left of it.
+    :param split: the values that one cell may hold together.
+    :param nulls: which texts stand for no value, so that their digests stand for nobody.
     """
 
     name: str
     form: Form
     normalise: Callable[[str, IdentityRules], str]
+    split: Callable[[str], tuple[str, ...]] = one_value
+    nulls: NullRule = PEOPLE
 
 
-def normalise_email(text: str, _rules: IdentityRules) -> str:
-    """Lower-cased; no folding of dots or plus signs, since TikTok does none."""
-    lowered = lower(text)
-    local, at, domain = lowered.partition("@")
-    if not (local and at and domain) or "@" in domain or " " in lowered or not lowered.isprintable():
-        raise EventError("not_an_email")
-    return lowered
+def email_of(text: str, _rules: IdentityRules) -> str:
+    """Lower-cased and unwrapped; no folding of dots or plus signs, since TikTok does none."""
+    return normalise_email(refuse_other_digest(text, rule="other_digest"))
+
+
+def phone_of(text: str, rules: IdentityRules) -> str:
+    """E.164 with its plus sign; a number without a country code is read by the row's country."""
+    return normalise_phone(refuse_other_digest(text, rule="other_digest"), region=rules.phone_region)
 
 
 def normalise_external_id(text: str, rules: IdentityRules) -> str:
     """The text in its own case, or lower-cased where the run asks for it.
 
-    It must equal what the pixel sends, and TikTok's own tag templates keep the case.
+    It must equal what the pixel sends, and TikTok's own tag templates keep the case. 32 hex digits are a UUID
+    as often as an MD5, and are taken as they are.
     """
+    if len(text) == _BASE64_LENGTH:
+        refuse_other_digest(text, rule="other_digest")
     return lower(text) if rules.lower_external_id else text
 
 
 def normalise_name(text: str, _rules: IdentityRules) -> str:
     """Lower-cased letters, accents and digits of any script; no spaces, punctuation or symbols."""
-    return refuse_other_digest(letters_of(text), rule="other_digest")
+    return letters_of(refuse_other_digest(text, rule="other_digest"))
 
 
 def normalise_zip_code(text: str, _rules: IdentityRules) -> str:
     """Lower-cased, without spaces, dashes and invisible characters."""
-    return refuse_other_digest(without_blanks_and_dashes(text), rule="other_digest")
+    return without_blanks_and_dashes(refuse_other_digest(text, rule="other_digest"))
 
 
 def normalise_place(text: str, _rules: IdentityRules) -> str:
@@ -152,12 +176,12 @@ def _not_all_zero(device_id: str) -> str:
 
 
 FIELDS: Final = (
-    Field("email", Form.DIGEST, normalise_email),
-    Field("phone", Form.DIGEST, normalise_phone),
+    Field("email", Form.DIGEST, email_of, split_emails),
+    Field("phone", Form.DIGEST, phone_of, split_phones),
     Field("external_id", Form.DIGEST, normalise_external_id),
-    Field("first_name", Form.DIGEST, normalise_name),
-    Field("last_name", Form.DIGEST, normalise_name),
-    Field("zip_code", Form.DIGEST, normalise_zip_code),
+    Field("first_name", Form.DIGEST, normalise_name, nulls=NAMES),
+    Field("last_name", Form.DIGEST, normalise_name, nulls=NAMES),
+    Field("zip_code", Form.DIGEST, normalise_zip_code, nulls=ZIP_CODES),
     Field("city", Form.PLAIN, normalise_place),
     Field("state", Form.PLAIN, normalise_place),
     Field("country", Form.PLAIN, normalise_country),
@@ -175,3 +199,14 @@ FIELDS: Final = (
     Field("session_id", Form.UNTOUCHED, untouched),
 )
 """The identity table: every identifier, the form it leaves in, and its rule."""
+
+
+def _digests_of_nothing(field: Field) -> frozenset[str]:
+    texts = spellings_of_nothing(field.nulls) | ({"+"} if field.name == "phone" else set())
+    return frozenset(sha256(text.encode()).hexdigest() for text in texts)
+
+
+DIGESTS_OF_NOTHING: Final = {
+    field.name: _digests_of_nothing(field) for field in FIELDS if field.form in (Form.DIGEST, Form.EITHER)
+}
+"""What hashing empty columns and null markers gives, by field: it would make one person of many."""

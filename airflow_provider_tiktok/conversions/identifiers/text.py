@@ -14,7 +14,10 @@ from airflow_provider_tiktok.conversions.values import is_unicode
 
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _SHA_256_DIGITS: Final = 64
-_OTHER_DIGESTS: Final = frozenset({32, 40})
+_OTHER_DIGESTS: Final = frozenset({32, 40, 56, 96, 128})
+_PREFIX: Final = re.compile(r"(?:0x|\\x|sha-?256[:=])", re.IGNORECASE)
+_BETWEEN_BYTES: Final = re.compile(r"[\s:\"']+")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=|[A-Za-z0-9+/_-]{27}=|[A-Za-z0-9+/_-]{22}==")
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]+")
@@ -63,8 +66,29 @@ def is_digest(text: str) -> bool:
     return len(text) == _SHA_256_DIGITS and _HEX.fullmatch(text) is not None
 
 
+def as_digest(text: str) -> str | None:
+    """The SHA-256 that the text is, in 64 small hex digits; ``None`` where it is none.
+
+    A mark of hex in front, such as ``0x``, quotes, and blanks or colons between bytes are no part of it.
+    """
+    if is_digest(text):
+        return text.lower()
+    if not _SHA_256_DIGITS < len(text) <= 4 * _SHA_256_DIGITS:
+        return None
+    bare = _BETWEEN_BYTES.sub("", text)
+    bare = bare[len(mark[0]) :] if (mark := _PREFIX.match(bare)) else bare
+    return bare.lower() if is_digest(bare) else None
+
+
+def is_other_digest(text: str) -> bool:
+    """Whether the text looks like a digest of another kind, such as MD5, or in another spelling: Base64."""
+    return (len(text) in _OTHER_DIGESTS and _HEX.fullmatch(text) is not None) or (
+        _BASE64.fullmatch(text) is not None
+    )
+
+
 def refuse_other_digest(text: str, *, rule: str) -> str:
     """Refuses MD5 and SHA-1, which would be hashed again, or sent where nothing may be hashed."""
-    if len(text) in _OTHER_DIGESTS and _HEX.fullmatch(text):
+    if is_other_digest(text):
         raise EventError(rule)
     return text

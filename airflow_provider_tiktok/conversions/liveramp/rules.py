@@ -62,6 +62,7 @@ _MISSING_ENVELOPE: Final = Violation(
     "missing",
     "Map user.envelope to LiveRamp's envelope of this person; events without one can go to TikTok directly.",
 )
+_NO_ENVELOPE: Final = Violation("user.envelope", "not_an_envelope", stored_envelopes.WRONG_ENVELOPE)
 _MISSING_URL: Final = Violation(
     "page.url", "missing", "Map page.url: LiveRamp asks for an address, of app events too (the store's page)."
 )
@@ -131,7 +132,8 @@ def is_app_event(event: PreparedEvent) -> bool:
 
 def _check_envelope(event: PreparedEvent) -> Iterator[Violation]:
     if not event.user.envelope:
-        yield _MISSING_ENVELOPE
+        is_dropped = any(one.path == _MISSING_ENVELOPE.path for one in event.dropped)
+        yield _NO_ENVELOPE if is_dropped else _MISSING_ENVELOPE
         return
     try:
         stored_envelopes.unwrap(event.user.envelope)

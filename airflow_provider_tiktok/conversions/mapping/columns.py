@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.mapping import nested
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft, Record
-from airflow_provider_tiktok.conversions.values import to_id
+from airflow_provider_tiktok.conversions.values import COUNTRIES, IDS, to_id
 
 Columns = str | Sequence[str]
 """One column name, or several in the order in which they are asked."""
@@ -53,6 +53,8 @@ class KeyColumns:
         self.argument = argument
         self.names = column_names(columns, argument=argument)
         self._getters = [(name, getter(name)) for name in self.names]
+        # A key of several columns may have a country among them.
+        self._nulls = IDS if len(self.names) == 1 else COUNTRIES
         self._path = path
         self._rule = rule
 
@@ -62,6 +64,9 @@ class KeyColumns:
         for name, get in self._getters:
             try:
                 text = to_id(get(row))
+                if text is not None and (draft.nulls.holds(text) or self._nulls.holds(text)):
+                    draft.leave_out(self._path or self.argument)
+                    text = None
                 if text is None:
                     remedy = f"{self.argument} needs a value in column {name!r} of every row."
                     raise EventError(self._rule, remedy=remedy)

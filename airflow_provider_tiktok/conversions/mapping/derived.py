@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft
 from airflow_provider_tiktok.conversions.mapping.event_paths import FIELDS
-from airflow_provider_tiktok.conversions.values import to_text
 
 _compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -36,6 +35,6 @@ def add_ttclid(draft: Draft) -> None:
         found = parse_qs(urlsplit(url).query).get("ttclid", [""])
     except ValueError:
         return  # no address at all, which validation will say
-    ttclid = to_text(found[0])
+    ttclid = draft.read(FIELDS["user.ttclid"], found[0])
     if ttclid is not None:
         user["ttclid"] = ttclid

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from airflow_provider_tiktok.conversions.errors import EventError
-from airflow_provider_tiktok.conversions.events import ESSENTIAL, Content, Violation
+from airflow_provider_tiktok.conversions.events import ESSENTIAL, Content, Drop, Violation
 from airflow_provider_tiktok.conversions.mapping.event_paths import (
+    CONTENT_ID,
     CONTENTS,
     FIELDS,
     MILEAGE,
@@ -18,7 +22,13 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     PARTS,
     Field,
 )
-from airflow_provider_tiktok.conversions.values import single_errors, usable_part
+from airflow_provider_tiktok.conversions.values import (
+    NULL_MARKER,
+    NULL_MARKER_REMEDY,
+    NullValues,
+    single_errors,
+    usable_part,
+)
 
 _SECTIONS = ("event", *OBJECTS, *PARTS)
 _NAMED_TWICE = "Keep one: two keys of this record give this field different values."
@@ -26,6 +36,7 @@ _OF_THE_RECORD = frozenset({"unknown_field", "rows_disagree"})
 """Faults of the record's form and not of one value: no field is left out for them."""
 _CUSTOM_EVENT = "CustomEvent"
 _NO_CUSTOM_NAME = "Name the custom event in customEventName."
+_NONE_NAMED = NullValues()
 
 _CONSENT = FIELDS["consent"]
 
@@ -39,19 +50,32 @@ Constant = tuple[Field, Any]
 class Draft:
     """One event in the making.
 
+    :param nulls: texts that the run names as standing for no value.
     :ivar record: the row that it was begun with, ``None`` where that cannot be read.
     :ivar values: section → field name → typed value.
     :ivar faulty: fields with a value that was refused, so that no default covers for it.
     """
 
-    __slots__ = ("_named_twice", "faulty", "record", "row", "rows", "values", "violations")
+    __slots__ = (
+        "_named_twice",
+        "dropped",
+        "faulty",
+        "nulls",
+        "record",
+        "row",
+        "rows",
+        "values",
+        "violations",
+    )
 
-    def __init__(self, row: int) -> None:
+    def __init__(self, row: int, *, nulls: NullValues = _NONE_NAMED) -> None:
         self.row = row
         self.rows = 1
         self.record: Record | None = None
         self.values: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
         self.violations: list[Violation] = []
+        self.dropped: list[Drop] = []
+        self.nulls = nulls
         self.faulty: set[Field] = set()
         self._named_twice: set[Field] = set()
 
@@ -79,13 +103,50 @@ class Draft:
         for one in single_errors(error, path=_CONSENT.path):
             self.violations.append(Violation(one.path, one.rule, one.remedy, is_fatal=False))
 
+    def leave_out(self, path: str) -> None:
+        """Takes down a null marker."""
+        self.dropped.append(Drop(path, NULL_MARKER, NULL_MARKER_REMEDY))
+
+    def read(self, field: Field, raw: object) -> Any:
+        """The typed value without null markers, which are taken down; ``None`` for no value."""
+        if self._is_null(field, raw):
+            return self.leave_out(field.path)
+        value = field.convert(raw)
+        if isinstance(raw, str) and isinstance(value, str):
+            return value
+        return self._without_nulls(field, value)
+
+    def read_part(self, field: Field, error: Exception) -> Any:
+        """What could be read of a value that met this error, without null markers; ``None`` for nothing."""
+        return self._without_nulls(field, usable_part(error))
+
+    def _without_nulls(self, field: Field, value: Any) -> Any:
+        if value is None or not (field.nulls or self.nulls):
+            return value
+        if isinstance(value, tuple):
+            return tuple(one for one in map(partial(self._real, field), value) if one is not None) or None
+        return self._real(field, value)
+
+    def _real(self, field: Field, value: Any) -> Any:
+        """One value, or one item without an id that is a null marker; ``None`` for a null marker."""
+        if isinstance(value, Content):
+            if value.content_id is None or self._real(FIELDS[CONTENT_ID], value.content_id) is not None:
+                return value
+            return replace(value, content_id=None)
+        return self.leave_out(field.path) if self._is_null(field, value) else value
+
+    def _is_null(self, field: Field, raw: object) -> bool:
+        if self.nulls and self.nulls.holds(raw):
+            return True
+        return field.nulls is not None and isinstance(raw, str) and field.nulls.holds(raw)
+
     def take(self, field: Field, raw: object) -> None:
         """Adds one value of a record."""
         try:
-            value = field.convert(raw)
+            value = self.read(field, raw)
         except Exception as error:
             self.refuse_field(field, error)
-            value = usable_part(error)
+            value = self.read_part(field, error)
         if value is not None:
             self.put(field, value)
 

@@ -49,6 +49,9 @@ from airflow_provider_tiktok.conversions.mapping.reading import (
     read_row,
 )
 from airflow_provider_tiktok.conversions.values import (
+    NULL_MARKER,
+    NULL_MARKER_REMEDY,
+    NullValues,
     closest_name,
     single_errors,
     to_event_time,
@@ -90,6 +93,8 @@ class EventMapping:
         that bring none; of a group its first readable row is asked.
     :param timezone: where times that carry no zone were read off the clock: a name such as
         ``Europe/Berlin``, or a ``tzinfo``.
+    :param null_values: texts that stand for no value in any field, beside those that do so anyway, such as
+        ``NULL``, ``N/A`` and ``(not set)``.
     :param ttclid_from_url: whether an absent ``user.ttclid`` is looked up in the query of ``page.url``.
     :param max_group_rows: rows that one event may have; a larger group is refused without being collected.
     :raises ConfigurationError: for any argument that cannot be right, before the first row is read.
@@ -103,10 +108,12 @@ class EventMapping:
         group_by: Columns | None = None,
         event_id_from: Columns | None = None,
         timezone: str | tzinfo | None = None,
+        null_values: Sequence[str] = (),
         ttclid_from_url: bool = False,
         max_group_rows: int = 10_000,
     ) -> None:
         zone = _zone(timezone)
+        self._nulls = NullValues(null_values)
         event_time = replace(FIELDS["event_time"], convert=partial(to_event_time, zone=zone))
         fields = {**FIELDS, "event_time": event_time}
         self._mapped = _compile_mapping(mapping, fields=fields)
@@ -135,7 +142,7 @@ class EventMapping:
         self._text = (
             f"EventMapping({sorted((field.path, names) for field, names in self._mapped)}, "
             f"defaults={_digest(constants)}, group_by={self._group_by.names}, "
-            f"event_id_from={self._id_columns.names}, timezone={zone}, "
+            f"event_id_from={self._id_columns.names}, timezone={zone}, null_values={self._nulls}, "
             f"ttclid_from_url={ttclid_from_url}, max_group_rows={max_group_rows})"
         )
 
@@ -222,7 +229,7 @@ class EventMapping:
 
     def _read(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
         for number, row in enumerate(rows, first_row):
-            yield read_row(row, number=number, reader=self._reader)
+            yield read_row(row, number=number, reader=self._reader, nulls=self._nulls)
 
     def _identify(self, draft: Draft) -> None:
         """Makes the event's id from the row's columns, if it brings none."""
@@ -249,6 +256,7 @@ class EventMapping:
             rows=draft.rows,
             properties=values["properties"],
             violations=tuple(draft.violations),
+            dropped=tuple(draft.dropped),
             **values["event"],
             **groups,
         )
@@ -299,6 +307,8 @@ def _constant(field: Field, constant: object) -> Any:
     try:
         value = field.convert(constant)
         problems = [] if value is not None else [EventError("missing", remedy="Give a value.")]
+        if field.nulls and isinstance(value, str) and field.nulls.holds(value):
+            problems = [EventError(NULL_MARKER, remedy=NULL_MARKER_REMEDY)]
     except Exception as error:
         value, problems = None, single_errors(error, path="")
     if problems:

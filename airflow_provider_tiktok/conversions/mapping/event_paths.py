@@ -24,7 +24,16 @@ from airflow_provider_tiktok.conversions.events import (
     RawUser,
 )
 from airflow_provider_tiktok.conversions.values import (
+    ADDRESSES,
+    CITIES,
+    COUNTRIES,
+    DEVICES,
+    IDS,
+    NAMES,
+    PEOPLE,
+    ZIP_CODES,
     Converter,
+    NullRule,
     closest_name,
     converter_of,
     converters_of,
@@ -33,6 +42,7 @@ from airflow_provider_tiktok.conversions.values import (
     to_consent,
     to_contents,
     to_event_time,
+    to_id,
     to_ids,
     to_open_value,
     to_text,
@@ -45,6 +55,7 @@ class Field(Struct, frozen=True):
 
     :param is_collected: whether the values of several columns and rows are put together; otherwise the
         first one wins.
+    :param nulls: which texts stand for no value in it; ``None``: none but those the run names.
     """
 
     path: str
@@ -52,6 +63,7 @@ class Field(Struct, frozen=True):
     name: str
     convert: Converter
     is_collected: bool = False
+    nulls: NullRule | None = None
 
 
 STRUCTS: Mapping[str, type[Struct]] = {"user": RawUser, "page": Page, "app": App, "ad": Ad, "lead": Lead}
@@ -61,19 +73,39 @@ OBJECTS = (*STRUCTS, "properties")
 PARTS = ("item", "mileage")
 """Properties that are objects, and whose parts may stand in columns of their own."""
 
-OWN = ("event", "event_time", "event_id", "limited_data_use", "consent", "is_hashed")
+OWN = ("event", "event_time", "event_id", "limited_data_use", "consent", "is_hashed", "phone_region")
 """The fields that are in no group."""
 
 PROPERTIES = "properties."
 _ONE_WORD = re.compile(r"[^\s.\[\]]+")
 CONTENTS = "properties.contents"
+CONTENT_ID = f"{CONTENTS}[].content_id"
 MILEAGE = "properties.mileage"
 VALUE = "properties.value"
+
+_PEOPLE = ("email", "phone", "external_id", "ttclid", "ttp", "lead_id", "envelope", "session_id")
+_NULLS: Mapping[str, NullRule] = {
+    **dict.fromkeys(("event", "event_id", CONTENTS, CONTENT_ID), IDS),
+    **dict.fromkeys((PROPERTIES + name for name in ("order_id", "shop_id", "content_ids")), IDS),
+    **dict.fromkeys((f"user.{name}" for name in _PEOPLE), PEOPLE),
+    **dict.fromkeys(("user.first_name", "user.last_name"), NAMES),
+    **dict.fromkeys(("user.country", "user.state", "user.locale", "phone_region"), COUNTRIES),
+    **dict.fromkeys(("user.idfa", "user.gaid", "user.idfv"), DEVICES),
+    "user.zip_code": ZIP_CODES,
+    "user.city": CITIES,
+    "user.ip": ADDRESSES,
+    "lead.lead_id": PEOPLE,
+}
+"""Which texts stand for no value, by path; further texts of the groups are judged as ids. A description or a
+search may well say "none"."""
 
 
 def _fields_of(section: str, converters: Mapping[str, Converter], *, prefix: str) -> Iterator[Field]:
     for name, convert in converters.items():
-        yield Field(prefix + name, section, name, convert, convert in (to_texts, to_ids, to_contents))
+        path = prefix + name
+        is_text = section in STRUCTS and convert in (to_text, to_id, to_texts, to_ids)
+        nulls = _NULLS.get(path, IDS if is_text else None)
+        yield Field(path, section, name, convert, convert in (to_texts, to_ids, to_contents), nulls)
 
 
 def _known_fields() -> Iterator[Field]:
@@ -153,7 +185,7 @@ FLAT_PATHS: Mapping[str, str] = {
 """Every name that a flat record may use, and its path."""
 
 EVENT_NAMES: Mapping[str, Field] = {
-    spelling: Field("event", "event", name, to_text)
+    spelling: Field("event", "event", name, to_text, nulls=IDS)
     for name in ("event_name", "custom_event_name")
     for spelling in _spellings(name)
 }

@@ -82,6 +82,7 @@ class _Group:
             for name, value in draft.values[section].items():
                 self._add(section, name, value, row=draft.row)
         self.draft.violations += [_moved(one, by=n_items) for one in draft.violations]
+        self.draft.dropped += draft.dropped
         self.draft.faulty |= draft.faulty
 
     def close(self) -> Draft:

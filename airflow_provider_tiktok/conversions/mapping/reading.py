@@ -22,12 +22,12 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     open_field_at,
 )
 from airflow_provider_tiktok.conversions.values import (
+    NullValues,
     as_object,
     is_unicode,
     refusal,
     shown_name,
     unknown_field,
-    usable_part,
 )
 
 
@@ -38,9 +38,9 @@ class Reader(Protocol):
         """Adds the record's values to the draft, and what was found wrong."""
 
 
-def read_row(row: Row, *, number: int, reader: Reader) -> Draft:
+def read_row(row: Row, *, number: int, reader: Reader, nulls: NullValues) -> Draft:
     """The draft of one row, whatever the row holds; its violations in an order that is not the record's."""
-    draft = Draft(number)
+    draft = Draft(number, nulls=nulls)
     try:
         draft.record = _record_of(row)
         reader.fill(draft, draft.record)
@@ -48,6 +48,8 @@ def read_row(row: Row, *, number: int, reader: Reader) -> Draft:
         draft.refuse("", error)
     if draft.violations:
         draft.violations.sort(key=lambda one: (one.path, one.rule, one.remedy))
+    if draft.dropped:
+        draft.dropped.sort(key=lambda one: one.path)
     return draft
 
 
@@ -72,21 +74,20 @@ class MappedReader:
         item_defaults: Sequence[Constant],
     ) -> None:
         self._plan = [
-            (field, field.convert, field.section, field.name, tuple(map(getter, columns)))
-            for field, columns in mapping
+            (field, field.section, field.name, tuple(map(getter, columns))) for field, columns in mapping
         ]
         self._item_defaults = item_defaults
 
     def fill(self, draft: Draft, record: Record) -> None:
         """Adds the values of the mapped columns."""
         sections = draft.values
-        for field, convert, section, name, getters in self._plan:
+        for field, section, name, getters in self._plan:
             for get in getters:
                 try:
-                    value = convert(get(record))
+                    value = draft.read(field, get(record))
                 except Exception as error:
                     draft.refuse_field(field, error)
-                    value = usable_part(error)
+                    value = draft.read_part(field, error)
                     if value is None and not field.is_collected:
                         break
                 if value is None:

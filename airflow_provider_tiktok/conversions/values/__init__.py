@@ -12,6 +12,9 @@ What counts as absent, everywhere: ``None``, blank text, an empty list or object
 ``NaT``, numpy's ``masked``, and NaN, which is how data frames leave a cell of any type empty: such a frame
 gives the same events as the CSV file that is written from it. Zero and ``False`` are values.
 
+Texts that stand for no value, such as ``NULL``, are told by :mod:`null_markers`; which of them are real
+values depends on the field.
+
 Scalars of numpy and pandas are recognised by what they offer, so neither library is imported.
 """
 
@@ -29,6 +32,21 @@ from airflow_provider_tiktok.conversions.values.compounds import (
     to_numbers,
     to_open_value,
     to_texts,
+)
+from airflow_provider_tiktok.conversions.values.null_markers import (
+    ADDRESSES,
+    CITIES,
+    COUNTRIES,
+    DEVICES,
+    IDS,
+    NAMES,
+    NULL_MARKER,
+    NULL_MARKER_REMEDY,
+    PEOPLE,
+    ZIP_CODES,
+    NullRule,
+    NullValues,
+    spellings_of_nothing,
 )
 from airflow_provider_tiktok.conversions.values.refusals import (
     REMEDIES,
@@ -59,9 +77,21 @@ from airflow_provider_tiktok.conversions.values.times import (
 )
 
 __all__ = [
+    "ADDRESSES",
+    "CITIES",
+    "COUNTRIES",
+    "DEVICES",
+    "IDS",
+    "NAMES",
+    "NULL_MARKER",
+    "NULL_MARKER_REMEDY",
+    "PEOPLE",
     "REMEDIES",
+    "ZIP_CODES",
     "Converter",
     "EventErrors",
+    "NullRule",
+    "NullValues",
     "as_object",
     "closest_name",
     "converter_of",
@@ -77,6 +107,7 @@ __all__ = [
     "refusal",
     "shown_name",
     "single_errors",
+    "spellings_of_nothing",
     "to_boolean",
     "to_consent",
     "to_contents",

@@ -86,7 +86,7 @@ def test_a_tracking_status_is_one_of_apple_s() -> None:
 
 def test_device_ids_that_stay_behind_are_counted() -> None:
     """An event is sent without them, and it is said."""
-    user = {"envelope": ENVELOPE, "idfa": "d" * 64, "idfv": "none"}
+    user = {"envelope": ENVELOPE, "idfa": "d" * 64, "idfv": "device-1"}
     record = app_record(user=user)
     assert faults(record) == []
     assert warnings(record) == [

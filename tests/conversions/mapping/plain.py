@@ -21,7 +21,7 @@ def plain(event: ConversionEvent) -> dict[str, Any]:
     """All that an event says, without what is absent, as JSON would hold it; decimals as text."""
     own = {name: value for name, value in asdict(event).items() if name not in BOOKKEEPING}
     told = json.decode(json.encode(own))
-    return {name: value for name, value in told.items() if value not in ({}, None)}
+    return {name: value for name, value in told.items() if value not in ({}, [], None)}
 
 
 def events_of(rules: EventMapping, *rows: Row, first_row: int = 1) -> list[ConversionEvent]:
