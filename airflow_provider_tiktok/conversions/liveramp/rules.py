@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 from airflow_provider_tiktok.conversions import validation
 from airflow_provider_tiktok.conversions.errors import EventError
-from airflow_provider_tiktok.conversions.event_names import NameStatus
 from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.liveramp import event_types, stored_envelopes
 from airflow_provider_tiktok.conversions.liveramp.payload import (
@@ -33,17 +32,19 @@ from airflow_provider_tiktok.conversions.liveramp.privacy import find_personal
 from airflow_provider_tiktok.conversions.validation import ValidationRules
 from airflow_provider_tiktok.conversions.values import shown_name, to_integer
 
-_OF_TIKTOK_ALONE: Final = frozenset(
-    {
-        *NameStatus,
-        "not_for_this_source",
-        "no_match_key",
-        "external_id_alone",
-        "content_type_missing",
-        "email_in_clear",  # ``personal_data`` here, which says more
-    }
+PERSONAL_DATA: Final = "personal_data"
+
+_SHARED_CHECKS: Final[tuple[validation.Check, ...]] = (
+    validation.check_time,
+    validation.check_event_id,
+    validation.check_user_texts,
+    validation.check_money,
+    validation.check_contents,
+    validation.check_vehicle,
+    validation.check_listed,
+    validation.check_every_value,
 )
-"""Rules of the shared room that say nothing of an event on LiveRamp's way."""
+"""What makes an event wrong at LiveRamp as at TikTok, where it ends."""
 
 _SHARED_PATHS: Final = (
     "event",
@@ -53,7 +54,7 @@ _SHARED_PATHS: Final = (
     "properties",
     *(f"user.{name}" for name in (*DEVICE_KEYS, "att_status")),
 )
-"""Event paths that LiveRamp's payload is made of and that it judges no differently from TikTok's."""
+"""Event paths that LiveRamp's payload is made of, and that these checks are about."""
 
 _APP_ID: Final = re.compile(r"[0-9]+|[A-Za-z]\w*(\.\w+)+", re.ASCII)
 
@@ -68,6 +69,12 @@ _MISSING_URL: Final = Violation(
 )
 _WRONG_URL: Final = Violation(
     "page.url", "not_an_absolute_url", "Give the whole address, from https:// or http:// on."
+)
+_MISSING_EVENT: Final = Violation(
+    "event", "missing", "Map the event's type, or give it a default such as 'CompletePayment'."
+)
+_MISSING_APP_ID: Final = Violation(
+    "app.app_id", "missing", "Map the App Store number or the Play package name, or give it as a default."
 )
 _WRONG_APP_ID: Final = Violation(
     "app.app_id", "not_an_app_id", "Give the number of the App Store or the package name of Google Play."
@@ -105,21 +112,29 @@ class EventChecks:
 
     def __call__(self, event: PreparedEvent) -> tuple[Violation, ...]:
         """What the event came with first, then all own findings, each path and rule once."""
+        unread = {one.path for one in event.violations if one.is_fatal}
+        own = [one for one in self._own_findings(event) if one.rule != "missing" or one.path not in unread]
+        # What is personal is told in LiveRamp's words alone.
+        personal = {one.path for one in own if one.rule == PERSONAL_DATA}
+        shared = (one for one in self._shared_findings(event) if one.path not in personal)
         found = {(one.path, one.rule): one for one in event.violations}
-        for one in (*self._shared_findings(event), *self._own_findings(event)):
+        for one in (*shared, *own):
             found.setdefault((one.path, one.rule), one)
         return tuple(found.values())
 
     def _shared_findings(self, event: PreparedEvent) -> Iterator[Violation]:
         rules = self._app if is_app_event(event) else self._web
-        for one in validation.check(event, rules):
-            if one.rule not in _OF_TIKTOK_ALONE and _is_within(one.path, _SHARED_PATHS):
+        for one in validation.check(event, rules, checks=_SHARED_CHECKS):
+            if _is_within(one.path, _SHARED_PATHS):
                 yield one
 
     def _own_findings(self, event: PreparedEvent) -> Iterator[Violation]:
         for rule in _OWN_RULES:
             yield from rule(event)
-        fault = event_types.find_fault(event.event, is_strict=self._is_strict) if event.event else None
+        if not event.event:
+            yield _MISSING_EVENT
+            return
+        fault = event_types.find_fault(event.event, is_strict=self._is_strict)
         if fault is not None:
             yield fault
 
@@ -153,7 +168,9 @@ def _check_url(event: PreparedEvent) -> Iterator[Violation]:
 
 def _check_app_id(event: PreparedEvent) -> Iterator[Violation]:
     app_id = event.app.app_id if event.app else None
-    if app_id and not _APP_ID.fullmatch(app_id):
+    if is_app_event(event) and not app_id:
+        yield _MISSING_APP_ID
+    elif app_id and not _APP_ID.fullmatch(app_id):
         yield _WRONG_APP_ID
 
 
@@ -173,10 +190,14 @@ def _check_quantity(event: PreparedEvent) -> Iterator[Violation]:
     try:
         quantity = to_integer(event.properties.get("quantity"))
     except EventError as error:
-        yield Violation("properties.quantity", error.rule, error.remedy)
+        yield _without_quantity(error.rule, error.remedy)
         return
     if quantity is not None and quantity < 1:
-        yield Violation("properties.quantity", "below_one", "Give a quantity of at least 1, or leave it out.")
+        yield _without_quantity("below_one", "Give a quantity of at least 1, or leave it out.")
+
+
+def _without_quantity(rule: str, remedy: str) -> Violation:
+    return Violation("properties.quantity", rule, remedy, is_fatal=False, is_left_out=True)
 
 
 def _check_form(event: PreparedEvent) -> Iterator[Violation]:
@@ -203,7 +224,7 @@ def _check_privacy(event: PreparedEvent) -> Iterator[Violation]:
     for path in find_personal(event):
         yield Violation(
             path,
-            "personal_data",
+            PERSONAL_DATA,
             "Take e-mail addresses, telephone numbers and digests out of this field: on LiveRamp's way the "
             "envelope alone tells who it was.",
         )

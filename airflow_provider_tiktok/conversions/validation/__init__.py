@@ -18,7 +18,20 @@ from airflow_provider_tiktok.conversions.validation.applicability import (
     LIMITED_DATA_USE_SOURCES,
     USER_KEYS,
 )
-from airflow_provider_tiktok.conversions.validation.checks import CURRENCIES, check
+from airflow_provider_tiktok.conversions.validation.checks import (
+    CURRENCIES,
+    TIKTOK,
+    Check,
+    check,
+    check_contents,
+    check_event_id,
+    check_every_value,
+    check_listed,
+    check_money,
+    check_time,
+    check_user_texts,
+    check_vehicle,
+)
 from airflow_provider_tiktok.conversions.validation.event_source_ids import check_event_source_id
 from airflow_provider_tiktok.conversions.validation.leaving_out import leave_out
 from airflow_provider_tiktok.conversions.validation.options import SECONDS_PER_DAY, ValidationRules
@@ -31,9 +44,19 @@ __all__ = [
     "LIMITED_DATA_USE_SOURCES",
     "RULES",
     "SECONDS_PER_DAY",
+    "TIKTOK",
     "USER_KEYS",
+    "Check",
     "ValidationRules",
     "check",
+    "check_contents",
+    "check_event_id",
     "check_event_source_id",
+    "check_every_value",
+    "check_listed",
+    "check_money",
+    "check_time",
+    "check_user_texts",
+    "check_vehicle",
     "leave_out",
 ]

@@ -93,6 +93,10 @@ _LISTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+Check = Callable[[PreparedEvent, ValidationRules], Iterator[Violation]]
+"""A check of one kind of fault, for destinations to pick from."""
+
+
 class _Required(NamedTuple):
     """The one field that an event source cannot do without, beside name and time."""
 
@@ -123,13 +127,19 @@ _REQUIRED: Final[Mapping[str, _Required]] = {
 }
 
 
-def check(event: PreparedEvent, rules: ValidationRules) -> tuple[Violation, ...]:
+def check(
+    event: PreparedEvent, rules: ValidationRules, *, checks: Sequence[Check] | None = None
+) -> tuple[Violation, ...]:
     """Everything that is wrong with the event: what it came with first, then all own findings.
 
     Nothing is said to be missing where an earlier finding already tells why it is. What the event can go
     without is no fatal finding but one that says that it is to be left out; ``leave_out`` does so.
+
+    :param checks: of the destination's choice; ``None`` for those of TikTok.
     """
-    own = [settle(finding) for rule in _CHECKS for finding in rule(event, rules)]
+    own = [
+        settle(finding) for rule in (TIKTOK if checks is None else checks) for finding in rule(event, rules)
+    ]
     if not event.violations:
         return tuple(own)
     earlier = without_other_sources(event.violations, event_source=rules.event_source)
@@ -148,7 +158,7 @@ def _check_name(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violat
         yield found(str(finding.status), "event", remedy=finding.remedy)
 
 
-def _check_time(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
+def check_time(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
     """The time is there, whole seconds, not ahead of the clock, and not too long ago."""
     event_time = event.event_time
     if event_time is None:
@@ -164,7 +174,7 @@ def _check_time(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violat
         yield found("too_old", "event_time", is_fatal=rules.refuse_old)
 
 
-def _check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
     """The id is a text that TikTok can know repeats by; none is missed in an event that is faulty anyway."""
     event_id: object = event.event_id
     if event_id is None:
@@ -230,7 +240,7 @@ def _check_digests(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vi
                 yield found("hash_of_nothing", f"user.{name}")
 
 
-def _check_user_texts(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_user_texts(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
     """Address, language and tracking status have the shapes that TikTok reads."""
     user = event.user
     if user.ip is not None:
@@ -241,7 +251,7 @@ def _check_user_texts(event: PreparedEvent, _rules: ValidationRules) -> Iterator
         yield found("not_allowed", "user.att_status", remedy=_one_of(_ATT_STATUSES))
 
 
-def _check_money(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_money(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
     """Amounts are numbers of at least zero, in a currency that TikTok knows."""
     items = enumerate(_listed(event, "contents"))
     prices = [(f"properties.contents[{n}].price", one.price) for n, one in items if isinstance(one, Content)]
@@ -265,7 +275,7 @@ def _check_money(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Viol
         yield found("currency_not_listed", "properties.currency")
 
 
-def _check_contents(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_contents(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
     """Products have ids that are texts, whole quantities, and a type."""
     for name in ("contents", "content_ids"):
         if not isinstance(event.properties.get(name), list | tuple | None):
@@ -285,11 +295,17 @@ def _check_contents(event: PreparedEvent, _rules: ValidationRules) -> Iterator[V
     if fault is not None:
         yield found(fault, "properties.num_items")
     yield from (found("not_text", path) for path, one in ids if not isinstance(one, str))
-    if ids and not event.properties.get("content_type"):
+
+
+def _check_content_type(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+    """Products that TikTok is to find in a catalogue say what their ids are of."""
+    items = (item for item in _listed(event, "contents") if isinstance(item, Content))
+    has_ids = _listed(event, "content_ids") or any(item.content_id is not None for item in items)
+    if has_ids and not event.properties.get("content_type"):
         yield found("content_type_missing", "properties.content_type")
 
 
-def _check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
     """A mileage has value and unit, and a range of prices is two; neither is below zero."""
     mileage = event.properties.get("mileage")
     if isinstance(mileage, Mapping):
@@ -306,7 +322,7 @@ def _check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vi
             yield found("negative", f"properties.preferred_price_range[{n}]")
 
 
-def _check_listed(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_listed(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
     """Properties with a fixed list of texts have one of it."""
     for name, allowed in _LISTED.items():
         value = event.properties.get(name)
@@ -314,7 +330,7 @@ def _check_listed(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vio
             yield found("not_allowed", f"properties.{name}", remedy=_one_of(allowed))
 
 
-def _check_every_value(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
+def check_every_value(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
     """Every text and number can be sent: no placeholder, no half character, nothing without bounds.
 
     Groups that the event source does not take are not sent, and not asked.
@@ -333,20 +349,21 @@ def _check_every_value(event: PreparedEvent, rules: ValidationRules) -> Iterator
         yield found(rule, path)
 
 
-_CHECKS: Final = (
+TIKTOK: Final[tuple[Check, ...]] = (
     _check_name,
-    _check_time,
-    _check_event_id,
+    check_time,
+    check_event_id,
     _check_required,
     _check_groups,
     _check_identity,
     _check_digests,
-    _check_user_texts,
-    _check_money,
-    _check_contents,
-    _check_vehicle,
-    _check_listed,
-    _check_every_value,
+    check_user_texts,
+    check_money,
+    check_contents,
+    _check_content_type,
+    check_vehicle,
+    check_listed,
+    check_every_value,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.conversions.validation import leave_out
 from tests.conversions.liveramp.samples import (
     DAY,
     ENVELOPE,
@@ -47,13 +48,31 @@ def test_a_good_event_has_no_finding(record: dict[str, Any]) -> None:
         ({"event": "InstallApp"}, "app.app_id", "missing"),
         ({"user": {"envelope": ENVELOPE, "idfa": DEVICE}}, "app.app_id", "missing"),
         ({"properties": {"value": "-1", "currency": "USD"}}, "properties.value", "negative"),
-        ({"properties": {"quantity": "0"}}, "properties.quantity", "below_one"),
-        ({"properties": {"quantity": "many"}}, "properties.quantity", "not_a_number"),
+        ({"event": ["x"]}, "event", "not_text"),
+        ({"app": {"app_id": ["x"]}}, "app.app_id", "not_text"),
     ],
 )
 def test_what_liveramp_would_refuse_is_found_before(change: dict[str, Any], path: str, rule: str) -> None:
     """Each broken rule keeps the event back, once."""
     assert faults(web_record(**change)) == [(path, rule)]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "rule"),
+    [
+        ("0", "below_one"),
+        (-1, "below_one"),
+        ("many", "not_a_number"),
+        (0.5, "not_whole"),
+        (True, "not_a_number"),
+    ],
+)
+def test_a_quantity_that_is_none_costs_the_event_that_field_alone(quantity: Any, rule: str) -> None:
+    """It is optional: left out, and told."""
+    event = prepared(web_record(properties={"quantity": quantity, "currency": "USD", "value": "5"}))
+    findings = checks()(event)
+    assert [(one.path, one.rule, one.is_fatal) for one in findings] == [("properties.quantity", rule, False)]
+    assert "quantity" not in leave_out(event, findings).properties
 
 
 @pytest.mark.parametrize("name", ["idfa", "idfv", "gaid"])

@@ -199,6 +199,24 @@ def test_an_open_session_holds_the_checkpoint_for_few(adapter: AdapterClient, si
     assert sum(deliveries) - 700 <= MOST_EVENTS_APART + 8 * 20
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("quantity", "0"), ("quantity", "many"), ("num_items", "0"), ("content_type", "produkt")],
+)
+def test_an_odd_optional_value_costs_that_field_alone(
+    field: str, value: str, adapter: AdapterClient, simulator: Simulator
+) -> None:
+    """LiveRamp would refuse it, so it is left out and told; the conversion goes."""
+    receipt = run([web_record(properties={field: value, "order_id": "o"})], adapter).receipt
+    assert receipt.accepted == 1
+    assert [finding.rule.split(":")[0] for finding in receipt.warnings] == [f"properties.{field}"]
+    assert b'"order_id"' in simulator.liveramp_ledger.payloads("live")[0]
+    assert field.encode() not in simulator.liveramp_ledger.payloads("live")[0]
+    raw = encode(prepared(web_record(properties={"order_id": "o"}))).replace(b"order_id", field.encode())
+    answer = adapter.send([raw.replace(b'"value":"o"', f'"value":"{value}"'.encode())])
+    assert answer.verdict is Verdict.PAYLOAD
+
+
 def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulator) -> None:
     """Same ids, same bytes."""
     simulator.faults = [{"match": {"nth": [1]}, "effect": {"drop": "after"}}]
@@ -218,7 +236,6 @@ def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulat
         {"app": {"app_id": "id343200656"}},
         {"event_time": NOW + 3600},
         {"event_id": "{{ORDER}}"},
-        {"properties": {"quantity": "0"}},
         {"properties": {"value": "-1", "currency": "USD"}},
         {"properties": {"hint": "d" * 64}},
         {"properties": {"phone": "1"}},
