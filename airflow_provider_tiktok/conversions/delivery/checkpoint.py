@@ -1,30 +1,40 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""Where a retry of the same run goes on from.
+"""How far a run came, for the next try of the same task.
 
-The position is a number of source rows: every event made of those rows has a result, and each result
-is stored. Beside it stands a mark of the last of these rows: a table that lost or gained earlier rows
-between two tries has another row in that place. A checkpoint written for other input, or by a version that
-counts differently, is of no use and is ignored.
+A checkpoint names the rows whose results are stored: all up to a position but for a few that are open. A
+retry reads the source again from its first row, so that whatever an event owes to rows before it is the same;
+what is stored it reads past and does not send. Beside the position stands a digest of the events up to it: a
+source that lost, gained or changed one of them gives another.
+
+A delivery that came to its end leaves its receipt in the checkpoint: a retry has nothing left to send. A
+deliberate re-run has other tries, and begins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct
 
-from airflow_provider_tiktok.conversions.events import Row
-
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a stored checkpoint changes."""
+
+MAX_SPANS = 2000
+"""A checkpoint with more open spans than these is not saved: it waits until they have grown together."""
 
 
 class CheckpointStore(Protocol):
     """A place that outlives a killed task: one small JSON object for each task of a run."""
+
+    @property
+    def tries(self) -> str:
+        """What a try has in common with its retries, and not with a deliberate re-run."""
 
     def load(self) -> dict[str, Any] | None:
         """What was saved last, ``None`` for nothing."""
@@ -32,48 +42,77 @@ class CheckpointStore(Protocol):
     def save(self, state: dict[str, Any]) -> None:
         """Keep this state; it replaces the one before."""
 
-    def clear(self) -> None:
-        """Forget the state, so that a deliberate re-run starts over."""
-
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    """A position with the counts of everything before it.
+    """The stored rows, with the counts of their events.
 
     :param fingerprint: of the input and of what decides how rows become events.
-    :param position: source rows that are done, from the first.
-    :param mark: of the last of them, as ``mark_of`` gives it.
-    :param tally: the counts of these rows, as ``Tally.as_state`` gives them.
+    :param began_at: Unix seconds at which the first of the tries began.
+    :param position: the last row that is stored; 0 for none.
+    :param open: first and last rows of the spans up to the position that are not stored.
+    :param digest: of the stored events, as ``Digest`` makes it.
+    :param tally: the counts of the stored events, as ``Tally.as_state`` gives them.
+    :param traffic: what the requests amounted to so far.
+    :param tries: of the store, when this was saved.
+    :param receipt: of a delivery that came to its end, ``None`` for one that did not.
     """
 
     fingerprint: str
-    position: int
-    mark: str
-    tally: dict[str, Any]
+    began_at: int
+    position: int = 0
+    open: tuple[tuple[int, int], ...] = ()
+    digest: int = 0
+    tally: dict[str, Any] = {}
+    traffic: dict[str, Any] = {}
+    tries: str = ""
+    receipt: dict[str, Any] | None = None
+    format: int = FORMAT
 
     def as_state(self) -> dict[str, Any]:
-        """The JSON object to store."""
-        return {
-            "format": FORMAT,
-            "fingerprint": self.fingerprint,
-            "position": self.position,
-            "mark": self.mark,
-            "tally": self.tally,
-        }
+        """The JSON object to store, of JSON's own types: Airflow takes no tuple for a list."""
+        state: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return state
 
     @classmethod
-    def from_state(cls, state: dict[str, Any] | None, *, fingerprint: str) -> Checkpoint | None:
-        """The stored checkpoint if it fits this input, else ``None``."""
-        if not state or state.get("format") != FORMAT or state.get("fingerprint") != fingerprint:
+    def from_state(cls, state: dict[str, Any] | None) -> Checkpoint | None:
+        """The stored checkpoint, ``None`` where there is none of this format."""
+        if not state or state.get("format") != FORMAT:
             return None
-        return cls(
-            fingerprint=fingerprint,
-            position=int(state["position"]),
-            mark=str(state.get("mark")),
-            tally=state["tally"],
-        )
+        try:
+            return msgspec.convert(state, cls)
+        except msgspec.ValidationError:
+            return None
+
+    def holds(self, row: int) -> bool:
+        """Whether the event that begins with this row is stored."""
+        if row > self.position:
+            return False
+        place = bisect_right(self.open, (row, self.position)) - 1
+        return place < 0 or self.open[place][1] < row
 
 
-def mark_of(row: Row) -> str:
-    """A digest of 24 bits: enough to notice another row, too little to know a person by."""
-    told = list(row.items()) if isinstance(row, Mapping) else row
-    return blake2b(repr(told).encode("utf-8", "backslashreplace"), digest_size=3).hexdigest()
+class Digest:
+    """A digest of events that does not depend on their order, since each is taken with its row's number.
+
+    32 bits: enough to notice another event, too little to know a person by.
+    """
+
+    def __init__(self, value: int = 0) -> None:
+        self.value = value
+
+    def add(self, *, row: int, rows: int, event: str | None, event_id: str | None) -> None:
+        """Take one event by what does not change with time: where it stands, its name and its id."""
+        told = f"{row}\0{rows}\0{event}\0{event_id}".encode("utf-8", "backslashreplace")
+        number = int.from_bytes(blake2b(told, digest_size=4).digest(), "big")
+        self.value = (self.value + number) % 2**32
+
+
+def spans_of(rows: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """First and last rows, in their order, joined where one begins right after the other."""
+    spans: list[tuple[int, int]] = []
+    for first, last in rows:
+        if spans and spans[-1][1] + 1 == first:
+            spans[-1] = (spans[-1][0], last)
+        else:
+            spans.append((first, last))
+    return tuple(spans)

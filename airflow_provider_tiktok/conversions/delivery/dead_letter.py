@@ -18,8 +18,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -47,6 +50,8 @@ Locate = Callable[[int], object | None]
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
+_LETTER_NAMES = frozenset({"run", "row", "outcome", "reason", "violations"})
+
 
 class DeadLetters:
     """Writes the dead letters of one run of one task.
@@ -54,41 +59,55 @@ class DeadLetters:
     A local file is appended to, under a lock: runs at the same time may share it. Object stores cannot
     append, so there each write is an object of its own in a folder of the given name.
 
+    Letters of a former try stay until their rows have a new result, and go when the run ends. Nothing but
+    this run's own letters is ever taken out.
+
     :param path: a ``pathlib.Path``, or an object storage path with the same methods.
     :param run: what tells this run of this task from others that use the same file.
     :param clock: Unix seconds.
     """
 
     def __init__(self, path: Any, *, run: str, clock: Callable[[], float] = time.time) -> None:
+        place = _File if _is_local(path) else _Folder
         self._path = path
         self._run = run
         self._clock = clock
-        self._mark = f"-{hashlib.sha256(run.encode()).hexdigest()[:16]}.jsonl"
-        self._parts = 0
-        self.count = 0
+        self._place: _File | _Folder = place(path, run=run, clock=clock)
+        self._former: Counter[int] | None = Counter()
+        self._outdated: set[int] = set()
+        self._n_written = 0
+
+    @property
+    def count(self) -> int:
+        """This run's letters that hold, one of each row, those of former tries included."""
+        return self._n_written + len(self._former or ()) - len(self._outdated)
 
     @property
     def path(self) -> str | None:
         """Where the dead letters are, ``None`` where there are none."""
-        return str(self._path) if self.count else None
+        return _shown(self._path) if self.count else None
 
-    def start(self, *, position: int) -> None:
-        """Make ready to write, and forget what this run wrote of rows it is about to read again.
+    def start(self) -> None:
+        """Make ready to write, and look for what former tries of this run wrote.
 
-        :param position: source rows that are settled; dead letters of these are kept.
-        :raises ConfigurationError: the place cannot be written to. Found before anything is sent.
+        :raises ConfigurationError: the place cannot be written to, or holds something else than dead
+            letters. Found before anything is sent; nothing is changed.
         """
-        if not _is_local(self._path):
-            self._keep_parts(position)
-            return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._path.exists():
-                self._keep(position)
-        except OSError as error:
+            self._former = self._place.open()
+        except ConfigurationError:
+            raise
+        except Exception as error:  # every object store has errors of its own
+            # Without its cause: what a store says may hold a signed address.
             raise self._unwritable(error) from None
-        if not os.access(self._path if self._path.exists() else self._path.parent, os.W_OK):
-            raise self._unwritable(PermissionError())
+
+    def count_of(self, is_meant: Callable[[int], bool]) -> int | None:
+        """How many rows that are meant have a letter of a former try; ``None`` where nobody may look."""
+        return None if self._former is None else sum(map(is_meant, self._former))
+
+    def has_former(self, row: int) -> bool:
+        """Whether a former try left a letter of this row."""
+        return bool(self._former) and row in (self._former or ())
 
     def write(self, results: Sequence[EventResult], *, record: Record, locate: Locate | None = None) -> None:
         """Store the dead letters among these results; they are on disk when this returns.
@@ -96,14 +115,35 @@ class DeadLetters:
         :raises TransientError: they could not be stored, where it had been possible before.
         """
         lines = [self._line(result, record, locate) for result in results if result.outcome in OUTCOMES]
-        if not lines:
+        if lines:
+            try:
+                self._place.add(b"".join(lines))
+            except Exception as error:  # every object store has errors of its own
+                raise TransientError(str(self._unwritable(error)), attempts=0) from None
+        self._n_written += len(lines)
+        if self._former:
+            self._outdate(results, self._former)
+
+    def close(self) -> None:
+        """Take out letters whose rows have a new result; what cannot be taken out stays, with a warning."""
+        former = self._former or Counter()
+        # A try that was killed may have written a row's letter again, and not taken the old one out.
+        outdated = +Counter({row: n - (row not in self._outdated) for row, n in former.items()})
+        if not outdated:
             return
         try:
-            self._store(b"".join(lines))
-        except Exception as error:  # every object store has errors of its own
-            # Without its cause: what a store says may hold a signed address.
-            raise TransientError(str(self._unwritable(error)), attempts=0) from None
-        self.count += len(lines)
+            self._place.remove(outdated.copy())
+        except Exception as error:  # the new ones are stored; the old ones do no more than repeat an event
+            log.warning("Dead letters of a former try cannot be removed (%s).", type(error).__name__)
+        else:
+            self._former = former - outdated
+            self._outdated.clear()
+
+    def _outdate(self, results: Sequence[EventResult], former: Counter[int]) -> None:
+        for result in results:
+            for row in range(result.row, result.row + result.rows):
+                if row in former:
+                    self._outdated.add(row)
 
     def _line(self, result: EventResult, record: Record, locate: Locate | None) -> bytes:
         place = locate(result.row) if locate is not None else None
@@ -115,7 +155,7 @@ class DeadLetters:
                     "written_at": int(self._clock()),
                     "row": result.row,
                     "rows": result.rows,
-                    "place": None if place is None else str(place),
+                    "place": None if place is None else _shown(place),
                     "outcome": result.outcome,
                     "reason": result.reason,
                     "event_id": _id_of(result, event),
@@ -129,68 +169,156 @@ class DeadLetters:
             + b"\n"
         )
 
-    def _store(self, lines: bytes) -> None:
-        if _is_local(self._path):
-            with _locked(self._path) as file:
-                file.write(lines)
-            return
-        self._parts += 1
-        part = self._path / f"{int(self._clock() * 1000)}-{self._parts:06}{self._mark}"
-        with part.open("wb") as file:
+    def _unwritable(self, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            f"dead_letter_path: {_shown(self._path)} cannot be written ({type(error).__name__}). Give a "
+            "folder the worker may write to: nothing that is not stored may be called settled."
+        )
+
+
+class _File:
+    """A local file of letters, shared with other runs."""
+
+    def __init__(self, path: Path, *, run: str, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._run = run
+
+    def open(self) -> Counter[int]:
+        """The rows of this run's letters, to their number; the file may be written to."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(self._path):
+            if not os.access(self._path.parent, os.W_OK):
+                raise PermissionError
+            return Counter()
+        if not stat.S_ISREG(os.lstat(self._path).st_mode):
+            raise _foreign(self._path, "is no plain file")
+        with _locked(self._path) as file:
+            lines = iter(file)
+            first = next(lines, b"")
+            if first and not _looks_like_letter(first):
+                raise _foreign(self._path, "holds something else than dead letters")
+            return Counter(_rows_of((first, *lines) if first else (), run=self._run))
+
+    def add(self, lines: bytes) -> None:
+        """Append, behind whatever is there."""
+        with _locked(self._path) as file:
+            if _is_torn(file):
+                lines = b"\n" + lines
             file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
 
-    def _keep(self, position: int) -> None:
-        """Rewrite the file without this run's lines beyond the position, a torn last line included."""
-        kept = self._path.with_name(self._path.name + ".keep")
-        with (
-            _locked(self._path),
-            open(self._path, "rb") as old,
-            open(kept, "wb", opener=_open_private) as new,
-        ):
-            for line in old:
-                if self._is_kept(line, position):
-                    new.write(line)
-                    self.count += self._is_ours(line)
-            new.flush()
-            os.replace(kept, self._path)
+    def remove(self, outdated: Counter[int]) -> None:
+        """Rewrite the file without this run's first letters of these rows, so many of each."""
+        with _locked(self._path) as old:
+            number, name = tempfile.mkstemp(
+                prefix=f".{self._path.name}-", suffix=".keep", dir=self._path.parent
+            )
+            try:
+                with open(number, "wb") as new:
+                    new.writelines(_without(old, outdated, run=self._run))
+                    new.flush()
+                    os.fsync(new.fileno())
+                os.replace(name, self._path)
+            except BaseException:
+                os.unlink(name)
+                raise
+        _sync_folder(self._path.parent)
 
-    def _keep_parts(self, position: int) -> None:
-        """The same for this run's objects. Who may write to a store may not always look into it."""
+
+class _Folder:
+    """A folder of an object store, with objects of this run among others'."""
+
+    def __init__(self, path: Any, *, run: str, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._run = run
+        self._clock = clock
+        self._mark = f"-{hashlib.sha256(run.encode()).hexdigest()[:16]}.jsonl"
+        self._former: list[Any] = []
+        self._n_parts = 0
+
+    def open(self) -> Counter[int] | None:
+        """The rows of this run's letters; ``None`` where the store may be written to but not looked into."""
+        self._try_to_write()
         try:
-            parts = [part for part in self._path.iterdir() if part.name.endswith(self._mark)]
-            for part in parts:
-                self._keep_part(part, position)
+            self._former = sorted(self._own_parts(), key=lambda part: part.name)
+            return Counter(row for part in self._former for row in _rows_of(_read(part), run=self._run))
         except (FileNotFoundError, NotADirectoryError):  # there are none
-            return
+            return Counter()
         except Exception as error:
             log.warning(
                 "Dead letters of a former try cannot be looked for (%s): they are not counted, and stay.",
                 type(error).__name__,
             )
+            return None
 
-    def _keep_part(self, part: Any, position: int) -> None:
-        with part.open("rb") as file:
-            lines = file.readlines()
-        kept = [line for line in lines if self._is_kept(line, position)]
-        self.count += len(kept)
-        if not kept:
-            part.unlink()
-        elif len(kept) < len(lines):
-            with part.open("wb") as file:
-                file.write(b"".join(kept))
+    def add(self, lines: bytes) -> None:
+        """Store them as an object of their own."""
+        self._n_parts += 1
+        self._put(f"{int(self._clock() * 1000)}-{self._n_parts:06}", lines)
 
-    def _is_kept(self, line: bytes, position: int) -> bool:
-        letter = _decode(line)
-        return letter is not None and (letter.get("run") != self._run or letter.get("row", 0) <= position)
+    def remove(self, outdated: Counter[int]) -> None:
+        """Rewrite this run's objects without its first letters of these rows, so many of each."""
+        left = outdated.copy()
+        for part in self._former:
+            lines = _read(part)
+            kept = list(_without(lines, left, run=self._run))
+            if not kept:
+                part.unlink()
+            elif len(kept) < len(lines):
+                _write(part, b"".join(kept))
 
-    def _is_ours(self, line: bytes) -> bool:
-        return (_decode(line) or {}).get("run") == self._run
+    def _try_to_write(self) -> None:
+        """An object without a letter, which is removed where that is allowed."""
+        probe = self._put("0", b"")
+        with suppress(Exception):
+            probe.unlink()
 
-    def _unwritable(self, error: Exception) -> ConfigurationError:
-        return ConfigurationError(
-            f"dead_letter_path: {self._path} cannot be written ({type(error).__name__}). Nothing that is not "
-            "stored may be called settled: give a folder the worker may write to."
-        )
+    def _own_parts(self) -> Iterator[Any]:
+        return (part for part in self._path.iterdir() if part.name.endswith(self._mark))
+
+    def _put(self, name: str, lines: bytes) -> Any:
+        part = self._path / f"{name}{self._mark}"
+        _write(part, lines)
+        return part
+
+
+# ------------------------------------------------------------------------------------------- letters
+
+
+def _decode(line: bytes) -> dict[str, Any] | None:
+    try:
+        letter = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    is_letter = isinstance(letter, dict) and letter.keys() >= _LETTER_NAMES and type(letter["row"]) is int
+    return letter if is_letter else None
+
+
+def _looks_like_letter(line: bytes) -> bool:
+    """Whether a run wrote this line, or its beginning before it was killed."""
+    is_torn = not line.endswith(b"\n") and line.startswith(b'{"run":"')
+    return is_torn or _decode(line) is not None
+
+
+def _row_of(line: bytes, *, run: str) -> int | None:
+    letter = _decode(line)
+    return letter["row"] if letter is not None and letter["run"] == run else None
+
+
+def _rows_of(lines: Iterable[bytes], *, run: str) -> Iterator[int]:
+    rows = (_row_of(line, run=run) for line in lines)
+    return (row for row in rows if row is not None)
+
+
+def _without(lines: Iterable[bytes], outdated: Counter[int], *, run: str) -> Iterator[bytes]:
+    """The lines but for the first of this run of each row, so many as are outdated; these are counted off."""
+    for line in lines:
+        row = _row_of(line, run=run)
+        if row is not None and outdated[row] > 0:
+            outdated[row] -= 1
+        else:
+            yield line
 
 
 def _id_of(result: EventResult, event: Mapping[str, Any] | None) -> str | None:
@@ -199,20 +327,47 @@ def _id_of(result: EventResult, event: Mapping[str, Any] | None) -> str | None:
     return event_id and mask_emails(event_id)
 
 
+# --------------------------------------------------------------------------------------------- files
+
+
+def _foreign(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"dead_letter_path: {_shown(path)} {reason}, so it is left as it is. Give the path of a file that "
+        "holds dead letters, or of one that does not exist yet."
+    )
+
+
+def _shown(path: object) -> str:
+    """A path in words; bytes of a name that are no UTF-8 are shown as a question mark."""
+    return str(path).encode("utf-8", "replace").decode()
+
+
 def _is_local(path: Any) -> bool:
     """Whether the path is a plain one; with universal_pathlib below 0.3 object storage has a ``Path`` too."""
     return isinstance(path, Path) and not hasattr(path, "protocol")
 
 
+def _read(part: Any) -> list[bytes]:
+    with part.open("rb") as file:
+        lines: list[bytes] = file.readlines()
+    return lines
+
+
+def _write(part: Any, lines: bytes) -> None:
+    with part.open("wb") as file:
+        file.write(lines)
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[IO[bytes]]:
-    """The file, to append to, while no other run appends to it or puts another in its place."""
+    """The file, to read and to append to, while no other run appends to it or puts another in its place."""
     while True:
-        with open(path, "ab", opener=_open_private) as file:
+        with open(path, "a+b", opener=_open_private) as file:
             if fcntl is not None:
                 with suppress(OSError):  # not every network file system has locks
                     fcntl.flock(file.fileno(), fcntl.LOCK_EX)
             if _is_still(path, file):
+                file.seek(0)
                 yield file
                 return
 
@@ -226,12 +381,33 @@ def _is_still(path: Path, file: IO[bytes]) -> bool:
 
 
 def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _decode(line: bytes) -> dict[str, Any] | None:
+    """A plain file that only its owner may read; a link is not followed, a pipe not waited for."""
+    number = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
     try:
-        letter = msgspec.json.decode(line)
-    except msgspec.DecodeError:
-        return None
-    return letter if isinstance(letter, dict) else None
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError("no plain file")
+        if hasattr(os, "fchmod"):
+            with suppress(PermissionError):  # another's file, which one may write to
+                os.fchmod(number, 0o600)
+    except BaseException:
+        os.close(number)
+        raise
+    return number
+
+
+def _is_torn(file: IO[bytes]) -> bool:
+    """Whether the last line lacks its end, as after a kill."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name is on disk, too, where a folder can be synced."""
+    with suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

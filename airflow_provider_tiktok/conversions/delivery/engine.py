@@ -4,9 +4,11 @@
 """The engine: rows in, a receipt out. It joins the rooms and holds no rule of any of them.
 
 One thread reads, maps, prepares and packs; up to ``max_in_flight`` others send; one keeps the record.
-Batches settle in the order they were made: a batch's results are stored, then the checkpoint moves past it.
-So a killed run repeats no more than the requests that were in flight, and at most that many batches are in
-memory.
+Batches settle as they are answered, and a checkpoint is saved at most once a second: so a killed run repeats
+no more than the requests that were in flight, and what was answered in its last second.
+
+A retry reads from the first row and takes every event the same way, but for those that are settled: these are
+neither sent nor counted again. It sends nothing before it has seen that they are the same as they were.
 """
 
 from __future__ import annotations
@@ -15,18 +17,17 @@ import hashlib
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.batching import Batch, Batcher
 from airflow_provider_tiktok.conversions.delivery.checkpoint import CheckpointStore
+from airflow_provider_tiktok.conversions.delivery.crew import Crew
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.first_rows import check_first_rows, take_first
@@ -34,7 +35,7 @@ from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport, 
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
 from airflow_provider_tiktok.conversions.delivery.repeats import First, Repeats
 from airflow_provider_tiktok.conversions.delivery.settling import Pending, Resumption, Settlement
-from airflow_provider_tiktok.conversions.errors import ConversionsError, TransientError
+from airflow_provider_tiktok.conversions.errors import TransientError
 from airflow_provider_tiktok.conversions.events import (
     ConversionEvent,
     EventResult,
@@ -48,11 +49,6 @@ from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.validation import leave_out
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-LONGEST_WAIT_S = 0.2
-"""How late an interruption of the reading thread may be seen."""
 
 
 class Source(Protocol):
@@ -69,8 +65,8 @@ class Source(Protocol):
     def fingerprint(self) -> str | None:
         """A digest that changes when the input does, ``None`` where that cannot be told."""
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``; closed by the engine, also where it stops early."""
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows from the first; closed by the engine, also where it stops early."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -119,12 +115,11 @@ def deliver(
 
     :param dead_letters: where events go that are not accepted, ``None`` to keep only their counts.
     :param checkpoints: where a retry finds how far this run came, ``None`` for none. Used only if the
-        source is ordered and can tell whether it changed.
+        source can tell whether it changed; a position in it only if it is ordered.
     :param stop: set by another thread to end the run in order.
     :param clock: monotonic seconds.
     :raises ConfigurationError: the dead letters cannot be written; nothing was sent.
-    :raises ConversionsError: the source cannot be read to see whether a checkpoint still fits; nothing was
-        sent.
+    :raises ConversionsError: the source cannot tell whether it changed; nothing was sent.
     """
     preparation = _Preparation(mapping, identity, destination, options or Options())
     settlement = Settlement(
@@ -134,14 +129,17 @@ def deliver(
         locate=getattr(source, "locate", None),
         clock=clock,
     )
+    if settlement.delivered is not None:
+        log.info("A former try delivered every event: nothing is sent again.")
+        return Delivery(receipt=settlement.delivered, stopped_by=None)
     return _Run(source, preparation, settlement, stop or threading.Event(), clock).run()
 
 
 def _resumption(
     source: Source, preparation: _Preparation, checkpoints: CheckpointStore | None
 ) -> Resumption | None:
-    """Where to go on from, for a source whose rows a position can tell; otherwise ``None``."""
-    if checkpoints is None or preparation.options.validate_only or not source.is_ordered:
+    """Where the next try finds what this one did, for a source that can tell whether it changed."""
+    if checkpoints is None or preparation.options.validate_only:
         return None
     fingerprint = source.fingerprint()
     if fingerprint is None:
@@ -149,13 +147,8 @@ def _resumption(
     return Resumption(
         store=checkpoints,
         fingerprint=preparation.fingerprint(fingerprint),
-        read_row=partial(_read_row, source),
+        is_ordered=source.is_ordered,
     )
-
-
-def _read_row(source: Source, number: int) -> Row | None:
-    with closing(source.rows(number - 1)) as rows:
-        return next(rows, None)
 
 
 class _Item(Struct, frozen=True, kw_only=True):
@@ -211,6 +204,10 @@ class _Preparation:
             return (_NO_CONSENT,)
         return self.destination.check(prepare(event, self._identity))
 
+    def renewed(self) -> _Preparation:
+        """The same for a reading that begins anew."""
+        return _Preparation(self.mapping, self._identity, self.destination, self.options)
+
     def flush(self) -> Iterator[Batch]:
         """The batches that are still open."""
         return self._batcher.flush()
@@ -236,8 +233,8 @@ class _Run:
     """One run. Senders are handed batches and give reports.
 
     Reading is the caller's thread, where Python raises an interruption between any two steps. What must
-    not be cut in two - a result leaves the queue, is on disk, is counted, the checkpoint moves - is done by
-    a thread of its own, one such work after the other.
+    not be cut in two - a result is on disk, is counted, the checkpoint moves - is done by the crew's keeper,
+    one such work after the other.
     """
 
     def __init__(
@@ -256,63 +253,80 @@ class _Run:
         self._stop = stop
         self._clock = clock
         self._budget = Budget(self._options.isolation_budget)
-        self._in_flight: deque[Future[BatchReport]] = deque()
-        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="settle")
+        self._crew: Crew[Batch, BatchReport] = Crew(
+            self._options.max_in_flight,
+            send=self._send,
+            keep=self._settle,
+            idle=partial(self._guarded, settlement.store),
+            end=self._end,
+        )
+        self._held: list[Batch] = []
         self._stopped_by: BaseException | None = None
         self._is_complete = False
+        self._delivery: Delivery | None = None
         self._began = self._reported = clock()
 
     def run(self) -> Delivery:
-        with (
-            ThreadPoolExecutor(self._options.max_in_flight, thread_name_prefix="send") as pool,
-            self._keeper,
-        ):
-            # An executor that is interrupted while it starts a thread starts one more the next time.
-            _result_of(self._keeper.submit(int))
-            try:
-                self._read(pool)
-            except BaseException as error:  # a timeout or Ctrl-C ends in order, too: with a receipt
-                self._halt(error)
-            return self._await_end()
-
-    def _await_end(self) -> Delivery:
-        """The end of the run. Who interrupts it gets it, too, once the requests under way are answered."""
+        self._crew.start()
         while True:
             try:
-                finishing = self._keeper.submit(self._finish)  # a second one finds nothing left to do
-                _await(finishing)
-            except BaseException as error:
+                if self._stopped_by is None and not self._is_complete:
+                    self._read()
+                self._crew.finish()
+                while self._delivery is None:
+                    self._crew.wait()
+            except BaseException as error:  # a timeout or Ctrl-C ends in order, too: with a receipt
                 self._halt(error)
             else:
-                return finishing.result()
+                return self._delivery
 
-    def _read(self, pool: ThreadPoolExecutor) -> None:
-        first_row = self._settlement.start + 1
-        with closing(self._marked_rows()) as rows:
-            for event in self._preparation.mapping.events(rows, first_row=first_row):
-                pending = self._settlement.expect(event)
-                for batch in self._preparation.take(event, pending):
-                    self._submit(batch, pool)
-                if self._settlement.n_pending >= self._max_pending:
-                    self._drain(pool)
+    # -------------------------------------------------------------------------------- the caller's thread
+
+    def _read(self) -> None:
+        while not self._read_once():
+            self._settlement.start_over()
+            self._preparation = self._preparation.renewed()
+            self._held.clear()
+
+    def _read_once(self) -> bool:
+        """Whether the source was read; ``False`` where its rows up to the checkpoint are others by now."""
+        with closing(self._rows()) as rows:
+            for event in self._preparation.mapping.events(rows):
+                if event.row + event.rows - 1 > self._settlement.start and not self._catch_up():
+                    return False
+                self._take(event)
                 if self._should_stop():
-                    return
+                    return True
                 self._report_progress()
+        if not self._catch_up():
+            return False
         for batch in self._preparation.flush():
-            self._submit(batch, pool)
-        self._is_complete = True
+            self._submit(batch)
+        self._is_complete = self._stopped_by is None
+        return True
+
+    def _catch_up(self) -> bool:
+        """Whether all that a former try stored was read past, unchanged: only then is anything sent."""
+        if not self._settlement.catch_up():
+            return False
+        held, self._held = self._held, []
+        for batch in held:
+            self._hand_over(batch)
+        return True
+
+    def _take(self, event: ConversionEvent) -> None:
+        pending = self._settlement.expect(event)
+        for batch in self._preparation.take(event, pending):
+            self._submit(batch)
+        if pending.is_past:
+            self._settlement.pass_by(pending)
+        elif self._settlement.n_pending >= self._max_pending:
+            self._drain()
 
     @property
     def _max_pending(self) -> int:
         """How many events may be read and not settled: what is in flight, and as much again in waiting."""
         return 2 * (self._options.max_in_flight + 1) * self._destination.limits.max_events + 1000
-
-    def _marked_rows(self) -> Generator[Row, None, None]:
-        """The rows, each marked before it becomes an event."""
-        with closing(self._rows()) as rows:
-            for number, row in enumerate(rows, start=self._settlement.start + 1):
-                self._settlement.note(number, row)
-                yield row
 
     def _rows(self) -> Generator[Row, None, None]:
         """The rows, after the first of them have shown that the mapping fits.
@@ -323,7 +337,7 @@ class _Run:
         broken: Exception | None = None
         columns: tuple[str, ...] | None = None
         rest: Iterator[Row] = iter(())
-        with closing(self._source.rows(self._settlement.start)) as rows:
+        with closing(self._source.rows()) as rows:
             try:
                 first.extend(islice(rows, 1))
                 columns = self._source.columns
@@ -347,100 +361,107 @@ class _Run:
             yield row
 
     def _may_look_at_rows(self, first: Sequence[Row]) -> bool:
-        """Whether rows tell more than the declared columns.
-
-        Behind a checkpoint they do not: the rows that had an optional column may be gone past.
-        """
-        if not first or self._settlement.start:
+        """Whether rows tell more than the declared columns."""
+        if not first:
             return False
         columns = self._source.columns
         return columns is None or self._preparation.mapping.looks_inside(columns)
 
     def _check_columns(self, columns: tuple[str, ...] | None, first: Sequence[Row]) -> None:
-        rows = () if self._settlement.start else first
         mapping, find = self._preparation.mapping, self._preparation.find_faults
-        for absence in check_first_rows(mapping, columns=columns, rows=rows, find=find):
+        for absence in check_first_rows(mapping, columns=columns, rows=first, find=find):
             self._settlement.warn(f"{absence.path}: column_absent", remedy=absence.told)
 
-    def _submit(self, batch: Batch, pool: ThreadPoolExecutor) -> None:
-        """Send the batch as soon as a place is free; settle what has been answered meanwhile."""
-        while len(self._in_flight) >= self._options.max_in_flight or self._oldest_is_answered():
-            self._settle_oldest()
-        if self._should_stop():
+    def _submit(self, batch: Batch) -> None:
+        """Send what of the batch is not settled, once it is sure that the source is still the same."""
+        events = tuple(encoded for encoded in batch.events if not encoded.item.pending.is_past)
+        if not events:
+            return
+        rest = structs.replace(batch, events=events)
+        if self._settlement.is_caught_up:
+            self._hand_over(rest)
+        else:
+            self._held.append(rest)
+
+    def _hand_over(self, batch: Batch) -> None:
+        """Send the batch as soon as a sender is free."""
+        if not self._crew.is_free(may_go_on=self._may_go_on):
             _give_up(batch)
             return
         for encoded in batch.events:
             encoded.item.pending.may_be_sent = True
-        send = self._destination.send
-        self._in_flight.append(pool.submit(send_apart, batch, send=send, budget=self._budget))
+        self._crew.hand_over(batch)
 
-    def _drain(self, pool: ThreadPoolExecutor) -> None:
-        """Hold reading until all that was read is settled; without it a few slow events hold many others."""
+    def _drain(self) -> None:
+        """Hold reading until enough of it is settled; without it a few slow events hold many others."""
         for batch in self._preparation.flush():
-            self._submit(batch, pool)
-        while self._in_flight:
-            self._settle_oldest()
-        _result_of(self._keeper.submit(self._settlement.store))
+            self._submit(batch)
+        self._crew.keep_now()
+        while self._settlement.n_pending >= self._max_pending and self._crew.n_under_way:
+            self._crew.wait()
 
-    def _oldest_is_answered(self) -> bool:
-        return bool(self._in_flight) and self._in_flight[0].done()
-
-    def _settle_oldest(self) -> None:
-        report = _result_of(self._in_flight[0])
-        _result_of(self._keeper.submit(self._settle, report))
-
-    def _settle(self, report: BatchReport) -> None:
-        """Store the results of the batch that was sent first."""
-        for settled in report.settled:
-            settled.item.pending.result = _answered(settled)
-        self._in_flight.popleft()
-        self._settlement.count(report)
-        if report.stopped_by is not None:
-            self._halt(report.stopped_by)
-        self._settlement.store()
+    def _may_go_on(self) -> bool:
+        return not self._should_stop()
 
     def _should_stop(self) -> bool:
         if self._stop.is_set() and self._stopped_by is None:
             self._stopped_by = TransientError("The run was told to stop before it was done.", attempts=0)
         return self._stopped_by is not None
 
-    def _halt(self, error: BaseException) -> None:
-        """Send nothing more, and cut waits short. The first reason is the one that is told."""
-        if self._stopped_by is None:
-            self._stopped_by = error
-        self._stop.set()
-
-    def _finish(self) -> Delivery:
-        """Wait for the requests under way, then give every event that was read its place in the receipt."""
-        while self._in_flight or self._settlement.n_pending:
-            try:
-                while self._in_flight:
-                    self._settle(self._in_flight[0].result())
-                for batch in self._preparation.flush():
-                    _give_up(batch)
-                self._settlement.abandon()
-                self._settlement.store()
-            except ConversionsError as error:  # the dead letters cannot be stored
-                self._halt(error)
-        stopped_by = self._stopped_by
-        receipt = self._settlement.close(
-            is_complete=self._is_complete, stopped_by=stopped_by, destination=self._destination.name
-        )
-        return Delivery(receipt=receipt, stopped_by=stopped_by)
-
     def _report_progress(self) -> None:
         now = self._clock()
         if now - self._reported < self._options.progress_every_s:
             return
         self._reported = now
-        rows = self._settlement.last_row - self._settlement.start
+        rows = self._settlement.last_row
         log.info(
             "%d rows read, %d settled, %.0f rows/s, %d requests in flight",
-            self._settlement.last_row,
+            rows,
             self._settlement.position,
             rows / max(now - self._began, 1e-9),
-            sum(not future.done() for future in self._in_flight),
+            self._crew.n_under_way,
         )
+
+    # ------------------------------------------------------------------------------- the senders' threads
+
+    def _send(self, batch: Batch) -> BatchReport:
+        report = send_apart(batch, send=self._destination.send, budget=self._budget)
+        if report.stopped_by is not None:  # before this sender is free for another batch
+            self._halt(report.stopped_by)
+        return report
+
+    # -------------------------------------------------------------------------------- the keeper's thread
+
+    def _settle(self, report: BatchReport) -> None:
+        for settled in report.settled:
+            settled.item.pending.result = _answered(settled)
+        self._settlement.count(report)
+
+    def _end(self) -> None:
+        """Give every event that was read its place in the receipt."""
+        for batch in (*self._held, *self._preparation.flush()):
+            _give_up(batch)
+        self._guarded(self._settlement.store)
+        self._guarded(self._settlement.abandon)
+        receipt = self._settlement.close(
+            is_complete=self._is_complete, stopped_by=self._stopped_by, destination=self._destination.name
+        )
+        self._delivery = Delivery(receipt=receipt, stopped_by=self._stopped_by)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """What goes wrong in the record - the dead letters cannot be stored - ends the run."""
+        try:
+            work()
+        except Exception as error:
+            self._halt(error)
+
+    # ---------------------------------------------------------------------------------------- all threads
+
+    def _halt(self, error: BaseException) -> None:
+        """Send nothing more, and cut waits short. The first reason is the one that is told."""
+        if self._stopped_by is None:
+            self._stopped_by = error
+        self._stop.set()
 
 
 _NO_CONSENT = Violation(path="consent", rule="missing", remedy="Map consent.")
@@ -499,17 +520,6 @@ def _answered(settled: Settled) -> EventResult:
         message=settled.message,
         request_id=settled.request_id,
     )
-
-
-def _await(future: Future[Any]) -> None:
-    """In short waits: an interruption that comes just before one begins is not seen until it ends."""
-    while not wait([future], timeout=LONGEST_WAIT_S).done:
-        pass
-
-
-def _result_of(future: Future[T]) -> T:
-    _await(future)
-    return future.result()
 
 
 def _give_up(batch: Batch) -> None:

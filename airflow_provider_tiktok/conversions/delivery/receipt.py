@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.errors import DeliveryError
@@ -60,10 +61,21 @@ class Findings:
         """Count one finding."""
         if rule not in self._found and len(self._found) >= MAX_RULES_TOLD:
             rule, remedy = OTHERS, ""
+        self._merge(rule, 1, [row], remedy)
+
+    def plus(self, other: Findings) -> Findings:
+        """The findings of both, as new ones."""
+        both = Findings(self.as_state())
+        for rule, (count, rows, remedy) in other._found.items():
+            is_known = rule in both._found or len(both._found) < MAX_RULES_TOLD
+            both._merge(rule if is_known else OTHERS, count, rows, remedy if is_known else "")
+        return both
+
+    def _merge(self, rule: str, count: int, rows: list[int], remedy: str) -> None:
+        """Add, and keep the first rows of the source, in whatever order they come."""
         entry = self._found.setdefault(rule, [0, [], remedy])
-        entry[0] += 1
-        if len(entry[1]) < MAX_ROWS_TOLD:
-            entry[1].append(row)
+        entry[0] += count
+        entry[1] = sorted([*entry[1], *rows])[:MAX_ROWS_TOLD]
 
     def add_of_run(self, rule: str, *, remedy: str) -> None:
         """Take down what concerns no row in particular, once."""
@@ -78,7 +90,9 @@ class Findings:
         """The findings, most frequent first."""
         return tuple(
             Finding(rule=rule, count=count, rows=tuple(rows), remedy=remedy)
-            for rule, (count, rows, remedy) in sorted(self._found.items(), key=lambda item: -item[1][0])
+            for rule, (count, rows, remedy) in sorted(
+                self._found.items(), key=lambda item: (-item[1][0], item[0])
+            )
         )
 
 
@@ -113,6 +127,17 @@ class Tally:
             self.violations.add(rule, row=result.row, remedy=result.message or "")
         if result.prepared is not None:
             self._add_identity(result, result.prepared)
+
+    def plus(self, other: Tally) -> Tally:
+        """The counts of both, as a new tally."""
+        both = Tally(self.as_state())
+        both.rows += other.rows
+        both.eligible += other.eligible
+        for name in ("outcomes", "reasons", "event_names", "match_keys"):
+            getattr(both, name).update(getattr(other, name))
+        for name in ("violations", "warnings", "dropped"):
+            setattr(both, name, getattr(self, name).plus(getattr(other, name)))
+        return both
 
     def _tellable(self, name: str) -> str:
         is_known = name in self.event_names or len(self.event_names) < MAX_RULES_TOLD
@@ -224,6 +249,11 @@ class Receipt(Struct, frozen=True, kw_only=True):
             told[key] = [{**structs.asdict(finding), "rows": list(finding.rows)} for finding in told[key]]
         told["request_ids"] = list(self.request_ids)
         return told
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Receipt:
+        """The receipt that ``as_dict`` gave."""
+        return msgspec.convert(told, cls)
 
     def check_threshold(self, max_rejected: int) -> None:
         """Nothing, where the run did what it promised.

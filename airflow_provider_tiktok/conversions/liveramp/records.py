@@ -27,8 +27,8 @@ class RowSource(Protocol):
     def fingerprint(self) -> str | None:
         """A digest that changes when the input does, ``None`` where that cannot be told."""
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``; closed by who reads them."""
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows from the first; closed by who reads them."""
 
 
 class LiveRampRecords:
@@ -60,9 +60,9 @@ class LiveRampRecords:
         """The source's fingerprint."""
         return self._source.fingerprint()
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``."""
-        with closing(self._source.rows(start)) as rows:
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows from the first."""
+        with closing(self._source.rows()) as rows:
             for row in rows:
                 yield from_liveramp_record(row)
 

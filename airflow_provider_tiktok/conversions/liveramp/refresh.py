@@ -279,9 +279,10 @@ def refresh_envelopes(
     position = run.statuses.total()
     stopped_by: BaseException | None = None
     try:
-        with closing(source.rows(position)) as rows:
+        with closing(source.rows()) as rows:
+            left = islice(rows, position, None)
             is_shared = isinstance(store, SharedStore)
-            run.settle_all(_pages(rows, source, rules, page_size, is_shared=is_shared), store)
+            run.settle_all(_pages(left, source, rules, page_size, is_shared=is_shared), store)
         store.finish()
     except BaseException as error:  # a timeout or Ctrl-C ends with a report, too
         stopped_by = error

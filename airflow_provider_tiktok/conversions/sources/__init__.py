@@ -3,12 +3,12 @@
 
 """Where rows come from: a caller's records, a database, files. None of them knows where rows go.
 
-All sources are alike: ``is_ordered`` and ``fingerprint()`` say whether a later reading can go on where
-an earlier one stopped, ``rows(start)`` reads, and ``columns`` holds the column names as soon as the
+All sources are alike: ``is_ordered`` and ``fingerprint()`` say whether a later reading gives the same rows
+in the same order, ``rows()`` reads, and ``columns`` holds the column names as soon as the
 first row was taken. A row that cannot be read is given as an ``UnreadableRow``, so that it is counted
 and the rows after it are read; whatever ends the reading is an error, so that a part is never taken for
 the whole.
 
-Rows are numbered from 1 in the order in which they are given. ``rows(start)`` reads past the first
-``start`` of them. Close the iterator (``contextlib.closing``) where it is not read to its end.
+Rows are numbered from 1 in the order in which they are given. Close the iterator (``contextlib.closing``)
+where it is not read to its end.
 """

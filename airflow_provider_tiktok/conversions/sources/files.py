@@ -131,9 +131,9 @@ class FilesSource:
         stamps = [stamp(path) for path in self._paths]
         return None if None in stamps else fingerprint([*settings, self._max_row_chars, *stamps])
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``, which are read past; raises as ``chunks`` does."""
-        return rows_of(self.chunks(), start=start)
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows one by one; raises as ``chunks`` does."""
+        return rows_of(self.chunks())
 
     def chunks(self) -> Generator[Chunk, None, None]:
         """The rows in chunks, each of one file.

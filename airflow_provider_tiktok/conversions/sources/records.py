@@ -50,9 +50,9 @@ class RecordsSource:
         """A digest over all records, ``None`` where reading them again gives others or none."""
         return fingerprint(self._items) if self.is_ordered else None
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``; raises as ``chunks`` does."""
-        return rows_of(self.chunks(), start=start)
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows one by one; raises as ``chunks`` does."""
+        return rows_of(self.chunks())
 
     def chunks(self) -> Generator[Chunk, None, None]:
         """The rows in chunks.

@@ -105,9 +105,9 @@ class SqlSource:
         """A digest over the query and its parameters; it does not see that the data changed."""
         return fingerprint([self._sql, self._parameters])
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``, which are fetched and left; raises as ``chunks`` does."""
-        return rows_of(self.chunks(), start=start)
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows one by one; raises as ``chunks`` does."""
+        return rows_of(self.chunks())
 
     def chunks(self) -> Generator[Chunk, None, None]:
         """The rows in chunks.

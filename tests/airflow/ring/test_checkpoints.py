@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_tiktok.ring.checkpoints import KEY, TaskStateCheckpoints, checkpoints_of
+from airflow_provider_tiktok.ring.checkpoints import (
+    KEY,
+    TaskStateCheckpoints,
+    checkpoints_of,
+    tries_of,
+)
 
 
 class Store:
@@ -23,44 +29,37 @@ class Store:
     def set(self, key: str, value: Any, *, retention: Any = None) -> None:
         self.kept[key] = value
 
-    def delete(self, key: str) -> None:
-        self.kept.pop(key, None)
-
 
 class BrokenStore:
     def get(self, key: str, default: Any = None) -> Any:
         raise OSError("person@example.com")
 
-    set = delete = get
+    set = get
 
 
-def test_state_is_kept_and_forgotten():
-    """What was saved last is loaded, until it is cleared."""
+def test_state_is_kept():
+    """What was saved last is loaded."""
     store = Store()
-    checkpoints = TaskStateCheckpoints(store)
+    checkpoints = TaskStateCheckpoints(store, tries="0/0")
     assert checkpoints.load() is None
     checkpoints.save({"position": 1})
     checkpoints.save({"position": 2})
-    assert TaskStateCheckpoints(store).load() == {"position": 2}
-    checkpoints.clear()
-    assert checkpoints.load() is None
-    assert store.kept == {}
+    assert TaskStateCheckpoints(store, tries="1/0").load() == {"position": 2}
 
 
 def test_foreign_state_is_no_checkpoint():
     """What is not ours is not read as a position."""
     store = Store()
     store.set(KEY, "17")
-    assert TaskStateCheckpoints(store).load() is None
+    assert TaskStateCheckpoints(store, tries="").load() is None
 
 
 def test_broken_store_stops_no_delivery(caplog: pytest.LogCaptureFixture):
     """A checkpoint that cannot be kept costs repeats, not the run, and is told without its text."""
-    checkpoints = TaskStateCheckpoints(BrokenStore())
+    checkpoints = TaskStateCheckpoints(BrokenStore(), tries="")
     assert checkpoints.load() is None
     checkpoints.save({})
-    checkpoints.clear()
-    assert caplog.text.count("OSError") == 3
+    assert caplog.text.count("OSError") == 2
     assert "person@" not in caplog.text
 
 
@@ -74,7 +73,24 @@ def test_old_airflow_is_told(caplog: pytest.LogCaptureFixture):
 def test_store_of_the_context_is_used():
     """On Airflow 3.3 and later the running task's own state is used."""
     store = Store()
-    checkpoints = checkpoints_of({"task_state_store": store})
+    checkpoints = checkpoints_of({"task_state_store": store, "ti": of_task(max_tries=3, retries=2)})
     assert checkpoints is not None
     checkpoints.save({"position": 3})
     assert store.kept == {KEY: {"position": 3}}
+    assert checkpoints.tries == "3/2"
+
+
+def of_task(*, max_tries: int, retries: int) -> Any:
+    """A task instance as far as its tries go."""
+    return SimpleNamespace(max_tries=max_tries, task=SimpleNamespace(retries=retries))
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2, 5])
+@pytest.mark.parametrize("retries_later", [0, 1, 2, 5])
+def test_a_retry_has_the_tries_of_the_first_and_a_cleared_task_never(retries: int, retries_later: int):
+    """As Airflow counts: a retry keeps max_tries, a clear sets it to the last try plus the retries."""
+    first = tries_of(of_task(max_tries=retries, retries=retries))
+    assert tries_of(of_task(max_tries=retries, retries=retries)) == first
+    for last_try in range(1, retries + 2):
+        cleared = of_task(max_tries=last_try + retries_later, retries=retries_later)
+        assert tries_of(cleared) != first

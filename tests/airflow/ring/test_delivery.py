@@ -237,9 +237,7 @@ def test_retry_goes_on_after_the_checkpoint(task: Task, letters: Path):
     """With Airflow's task state a second try sends only what the first had not settled."""
     sent: list[bytes] = []
     kept: dict[str, Any] = {}
-    store = SimpleNamespace(
-        get=lambda key: kept.get(key), set=kept.__setitem__, delete=lambda key: kept.pop(key, None)
-    )
+    store = SimpleNamespace(get=kept.get, set=kept.__setitem__)
 
     def fail_at_third(batch: Batch) -> Answer:
         if len(sent) == 2:
@@ -261,4 +259,104 @@ def test_retry_goes_on_after_the_checkpoint(task: Task, letters: Path):
     given = Send(records=records, send=note, dead_letter_path=letters).execute(context)
     assert more == [f'"o-{n}"'.encode() for n in range(4, 8)]
     assert (given["read"], given["accepted"], given["resumed_from"]) == (8, 8, 4)
-    assert not kept
+
+
+class Tried(Task):
+    """A task instance with its tries, as Airflow counts them.
+
+    :param retries: of the task.
+    """
+
+    def __init__(self, *, retries: int = 2) -> None:
+        super().__init__()
+        self.task = SimpleNamespace(retries=retries)
+        self.try_number, self.max_tries = 1, retries
+
+    def retry(self) -> None:
+        """Be tried again."""
+        self.try_number += 1
+
+    def clear(self) -> None:
+        """Be cleared: ``airflow.models.taskinstance.clear_task_instances``."""
+        self.max_tries = self.try_number + self.task.retries
+        self.try_number += 1
+
+
+def test_retry_after_a_whole_delivery_sends_nothing_and_a_cleared_task_sends_all(letters: Path):
+    """What fails after the last event - XCom, a time-out in the webhook - costs no second delivery."""
+    sent: list[bytes] = []
+    kept: dict[str, Any] = {}
+    task = Tried()
+    context: Any = {"ti": task, "task_state_store": SimpleNamespace(get=kept.get, set=kept.__setitem__)}
+
+    def note(batch: Batch) -> Answer:
+        sent.extend(event.body for event in batch.events)
+        return accept(batch)
+
+    def send() -> dict[str, Any]:
+        records = [record(1), record(2, event_time="soon"), record(3)]
+        return Send(records=records, send=note, dead_letter_path=letters, max_rejected=1).execute(context)
+
+    def no_xcom(**_: Any) -> None:
+        raise OSError("the XCom backend is away")
+
+    task.xcom_push = no_xcom  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="XCom"):
+        send()
+    del task.xcom_push  # type: ignore[attr-defined]
+    assert len(sent) == 2
+
+    task.retry()
+    receipt = send()
+    assert len(sent) == 2
+    assert (receipt["accepted"], receipt["rejected"], receipt["dead_letters"]) == (2, 1, 1)
+    assert task.pushed == {RECEIPT_KEY: receipt}
+    assert len(letters.read_text().splitlines()) == 1
+
+    task.clear()
+    assert {**send(), "seconds": 0} == {**receipt, "seconds": 0, "request_ids": receipt["request_ids"]}
+    assert len(sent) == 4
+    assert len(letters.read_text().splitlines()) == 1
+
+
+def test_too_many_rejected_events_fail_the_retry_of_a_whole_delivery_too(letters: Path):
+    """The receipt is judged in every try, so that a retry turns no red task green."""
+    kept: dict[str, Any] = {}
+    task = Tried()
+    context: Any = {"ti": task, "task_state_store": SimpleNamespace(get=kept.get, set=kept.__setitem__)}
+    operator = Send(records=[record(1), record(2, event_time="soon")], dead_letter_path=letters)
+    for _ in range(2):
+        with pytest.raises(PermanentFailure, match="1 of 2 events were rejected"):
+            operator.execute(context)
+        task.retry()
+
+
+def test_letters_on_another_disk_are_not_gone_on_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """A retry that finds fewer letters than were written starts over, with the same ids, and says so."""
+    kept: dict[str, Any] = {}
+    task = Tried()
+    context: Any = {"ti": task, "task_state_store": SimpleNamespace(get=kept.get, set=kept.__setitem__)}
+    records = [record(1, event_time="soon"), *(record(n) for n in range(2, 10))]
+    n_sent = 0
+
+    def fail_at_third(batch: Batch) -> Answer:
+        nonlocal n_sent
+        n_sent += 1
+        if n_sent == 3:
+            raise TransientError("busy")
+        return accept(batch)
+
+    def send(disk: str, answer: Callable[[Batch], Answer]) -> dict[str, Any]:
+        path = tmp_path / disk / "letters.jsonl"
+        return Send(
+            records=records, send=answer, dead_letter_path=path, max_in_flight=1, max_rejected=1
+        ).execute(context)
+
+    with pytest.raises(TemporaryFailure):
+        send("first", fail_at_third)
+    task.retry()
+    receipt = send("second", accept)
+    assert (receipt["resumed_from"], receipt["accepted"], receipt["rejected"]) == (0, 8, 1)
+    assert "all is sent again, with the same ids" in caplog.text
+    (letter,) = (tmp_path / "second" / "letters.jsonl").read_text().splitlines()
+    assert json.loads(letter)["row"] == 1

@@ -78,7 +78,9 @@ class Ledger:
         if mood in _ERRORS:
             raise _ERRORS[mood]()
         if self.bad.intersection(ids):
-            return Answer(verdict=Verdict.PAYLOAD, code=40002, message="wrong", request_id="refused")
+            return Answer(
+                verdict=Verdict.PAYLOAD, code=40002, message="event_time: wrong", request_id="refused"
+            )
         return Answer(verdict=Verdict.ACCEPTED, code=0, request_id=f"r{len(self.requests)}")
 
 
@@ -112,9 +114,9 @@ class Rows:
         """As given."""
         return self._fingerprint
 
-    def rows(self, start: int = 0) -> Generator[Row, None, None]:
-        """The rows after the first ``start``."""
-        for row in self._rows[start:]:
+    def rows(self) -> Generator[Row, None, None]:
+        """The rows from the first."""
+        for row in self._rows:
             if isinstance(row, BaseException):
                 raise row
             self.n_read += 1
@@ -122,11 +124,20 @@ class Rows:
 
 
 class Store:
-    """A checkpoint store in memory that keeps what was saved, and how often."""
+    """A checkpoint store in memory that keeps what was saved, and how often.
 
-    def __init__(self) -> None:
+    :param tries: another text stands for a deliberate re-run.
+    """
+
+    def __init__(self, tries: str = "first") -> None:
+        self.tries = tries
         self.state: dict[str, Any] | None = None
         self.saved: list[int] = []
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a run left its receipt: a retry has nothing left to do."""
+        return self.state is not None and self.state["receipt"] is not None
 
     def load(self) -> dict[str, Any] | None:
         """What was saved last, as JSON gives it back."""
@@ -136,10 +147,6 @@ class Store:
         """Keep it."""
         self.state = state
         self.saved.append(state["position"])
-
-    def clear(self) -> None:
-        """Forget it."""
-        self.state = None
 
 
 def purchase(event_id: str, **fields: Any) -> dict[str, Any]:
@@ -159,3 +166,18 @@ def is_source(source: Source) -> Source:
 
 
 FAST = Options(max_in_flight=2)
+
+
+class Steps:
+    """A clock that has gone on each time it is asked.
+
+    :param seconds: by how much.
+    """
+
+    def __init__(self, seconds: float = 1.0) -> None:
+        self._seconds = seconds
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += self._seconds
+        return self._now

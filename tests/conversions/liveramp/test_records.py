@@ -16,16 +16,15 @@ def test_records_of_both_forms_may_be_mixed() -> None:
     broken = UnreadableRow("not_json", "Give JSON.")
 
     class Mixed(RecordsSource):
-        def rows(self, start: int = 0) -> Iterator[Row]:
-            yield from [EXAMPLES["web_add_to_cart"], {"event": "ViewContent"}, broken][start:]
+        def rows(self) -> Iterator[Row]:
+            yield from [EXAMPLES["web_add_to_cart"], {"event": "ViewContent"}, broken]
 
-    rows = list(LiveRampRecords(Mixed([])).rows(0))
+    rows = list(LiveRampRecords(Mixed([])).rows())
     assert [row if isinstance(row, UnreadableRow) else row["event"] for row in rows] == [
         "AddToCart",
         "ViewContent",
         broken,
     ]
-    assert len(list(LiveRampRecords(Mixed([])).rows(2))) == 1
 
 
 def test_the_source_behind_says_what_it_is() -> None:
@@ -43,7 +42,7 @@ def test_an_early_end_closes_the_source() -> None:
     closed = []
 
     class Counted(RecordsSource):
-        def rows(self, start: int = 0) -> Iterator[Row]:
+        def rows(self) -> Iterator[Row]:
             try:
                 yield from ({"event": "A"}, {"event": "B"})
             finally:

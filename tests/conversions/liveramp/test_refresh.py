@@ -362,7 +362,7 @@ def test_pages_are_stored_before_the_next_is_read() -> None:
     stored_when_read = []
 
     class Counted(RecordsSource):
-        def rows(self, start: int = 0) -> Iterator[Any]:
+        def rows(self) -> Iterator[Any]:
             for number in range(10):
                 stored_when_read.append(len(store.results))
                 yield row(number)
@@ -579,7 +579,7 @@ def test_a_row_that_cannot_be_read_is_counted_and_not_asked_about(bad: Any) -> N
     liveramp, store = LiveRamp(), Memory()
 
     class Rows(RecordsSource):
-        def rows(self, start: int = 0) -> Iterator[Any]:
+        def rows(self) -> Iterator[Any]:
             yield from (bad, row("good"))
 
     client = EnvelopeClient("1", origin="https://shop.example.com", transport=liveramp)
@@ -597,7 +597,7 @@ class Table(RecordsSource):
     def columns(self) -> tuple[str, ...]:
         return ("user_id", "envelope", "address")
 
-    def rows(self, start: int = 0) -> Iterator[Any]:
+    def rows(self) -> Iterator[Any]:
         yield {"user_id": 7, "envelope": "Ag-7", "address": "203.0.113.7"}
 
 
