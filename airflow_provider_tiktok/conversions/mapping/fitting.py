@@ -210,19 +210,23 @@ class _Survey:
         if twins := sorted(name for name in self._columns if name.startswith(f"{one.column} (column ")):
             shown = ", ".join(twins)
             return f"{one.argument}: the source has several columns {one.column!r}: name one of {shown}."
-        return f"{one.argument}: the source has no column {one.column!r}{self._hint(one.column)}."
+        return f"{one.argument}: the source has no column {one.column!r}{self._hint(one)}."
 
     def absent(self, one: Asked) -> str:
         """What to say of a column that may come."""
         return (
-            f"{one.argument}: none of the first {self.n_records:,} rows has {one.column!r}"
-            f"{self._hint(one.column)}."
+            f"{one.argument}: none of the first {self.n_records:,} rows has {one.column!r}{self._hint(one)}."
         )
 
-    def _hint(self, column: str) -> str:
+    def _hint(self, one: Asked) -> str:
+        """A name that may have been meant: for a key also one that is a field's, too."""
         if not self.is_real:
             return ""
-        meant = self.slip_for(column) or closest_name(column, tuple(self._names(column)))
+        names = self._names(one.column)
+        if not one.path:
+            names = [*names, *sorted(filter(_is_tellable, self._columns.intersection(self._asked)))]
+        slips = (name for name in names if is_slip(one.column, of=name))
+        meant = next(slips, None) or closest_name(one.column, tuple(names))
         return f"; the closest is {meant!r}" if meant else ""
 
     def _names(self, column: str) -> list[str]:

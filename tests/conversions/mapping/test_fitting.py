@@ -76,6 +76,14 @@ def test_key_columns_must_exist(argument: str, mapping: Any) -> None:
         assert f"{argument}: the source has no column 'order_no'" in told
 
 
+def test_a_key_may_be_a_column_that_is_mapped_as_well() -> None:
+    """An order's number is often its key, too."""
+    mapping = {"properties.order_id": "order_id"}
+    for columns, rows in ((["order_id", "note"], []), (None, [{"order_id": 1, "note": 2}])):
+        told = problem(mapping, columns, rows, event_id_from="oder_id")
+        assert told == "event_id_from: the source has no column 'oder_id'; the closest is 'order_id'."
+
+
 # --------------------------------------------------------------------------- a header that is data
 
 _DATA = [
