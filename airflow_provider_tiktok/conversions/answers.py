@@ -47,6 +47,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     :param retry_after_s: seconds to wait before another try, where the server or the table names them.
     :param may_be_taken: for the verdicts that try again: the events may have been taken all the same, as
         after a gateway's 502 or a timeout inside the API.
+    :param is_too_frequent: the request was refused because there were too many: nothing else is wrong.
+    :param is_used_up: a limit of a minute or a day is used up: only the time in ``retry_after_s`` helps.
     :param attempts: how many times the request was sent.
     :param was_lost_before: whether an earlier attempt of the same request lost its answer.
     """
@@ -61,5 +63,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     guilty: int | None = None
     retry_after_s: float | None = None
     may_be_taken: bool = False
+    is_too_frequent: bool = False
+    is_used_up: bool = False
     attempts: int = 1
     was_lost_before: bool = False

@@ -34,7 +34,7 @@ from airflow_provider_tiktok.hooks.connection_form import field_behaviour, form_
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_tiktok.conversions.http import RetryPolicy
+    from airflow_provider_tiktok.conversions.http import Pace, RetryPolicy
     from airflow_provider_tiktok.conversions.liveramp.adapter import AdapterClient
     from airflow_provider_tiktok.conversions.liveramp.envelopes import EnvelopeClient
 
@@ -130,12 +130,14 @@ class LiveRampHook(BaseHook):
         *,
         stop: threading.Event | None = None,
         policy: RetryPolicy | None = None,
+        pace: Pace | None = None,
         max_requests_per_second: int | None = None,
     ) -> AdapterClient:
         """A client that sends events; it may be shared by threads.
 
         :param stop: ends its waits between attempts.
         :param policy: how often and how long one request is tried.
+        :param pace: of all requests of a task; ``None``: each request waits for itself where it is refused.
         :param max_requests_per_second: of this client; ``None`` for no limit.
         :raises ConfigurationError: the connection is missing, or a field is wrong.
         """
@@ -148,6 +150,7 @@ class LiveRampHook(BaseHook):
             headers=self.settings.extra_headers,
             transport=self._make_transport(stop, max_requests_per_second=max_requests_per_second),
             policy=policy,
+            pace=pace,
             wait=stop.wait,
         )
 

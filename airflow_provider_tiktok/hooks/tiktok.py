@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_tiktok.conversions.http import RetryPolicy
+    from airflow_provider_tiktok.conversions.http import Pace, RetryPolicy
     from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
     from airflow_provider_tiktok.simulator import Simulator
 
@@ -185,6 +185,7 @@ class TikTokHook(BaseHook):
         *,
         stop: threading.Event | None = None,
         policy: RetryPolicy | None = None,
+        pace: Pace | None = None,
         max_requests_per_second: int | None = None,
         known_source_ids: Mapping[str, str] | None = None,
     ) -> TikTokClient:
@@ -192,6 +193,7 @@ class TikTokHook(BaseHook):
 
         :param stop: ends its waits between attempts.
         :param policy: how often and how long one request is tried.
+        :param pace: of all requests of a task; ``None``: each request waits for itself where it is refused.
         :param max_requests_per_second: of this client; ``None`` for no limit.
         :param known_source_ids: in demo mode, event source to an id that the simulator shall know besides
             the connection's.
@@ -204,7 +206,12 @@ class TikTokHook(BaseHook):
         token, base_url = self._where_to(known_source_ids or {})
         transport = self._make_transport(stop, max_requests_per_second=max_requests_per_second)
         return TikTokClient(
-            token, base_url=base_url, transport=transport, policy=policy or RetryPolicy(), wait=stop.wait
+            token,
+            base_url=base_url,
+            transport=transport,
+            policy=policy or RetryPolicy(),
+            pace=pace,
+            wait=stop.wait,
         )
 
     def get_conn(self) -> TikTokClient:

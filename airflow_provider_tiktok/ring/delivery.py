@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -33,10 +33,14 @@ if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
     from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, Source
+    from airflow_provider_tiktok.conversions.http import Pace
     from airflow_provider_tiktok.conversions.identifiers import IdentityRules
     from airflow_provider_tiktok.conversions.mapping import EventMapping
 
 log = logging.getLogger(__name__)
+
+AUTO = "auto"
+"""``max_in_flight`` that is found by what the API takes."""
 
 RECEIPT_KEY = "receipt"
 """XCom key of the receipt; it is there for failed tasks as well."""
@@ -71,9 +75,11 @@ class DeliverEventsOperator(BaseOperator):
     :param refuse_old_events: whether events older than ``max_event_age`` are rejected.
     :param max_events_per_request: at most this many events in one request.
     :param max_bytes_per_request: at most this many bytes in one request.
-    :param max_in_flight: requests under way at once.
+    :param max_in_flight: requests under way at once; ``auto`` finds their number, from 1 to 64, by what the
+        API takes. Each holds one batch in memory.
     :param max_attempts_per_request: how often one request is tried before the run stops.
-    :param max_requests_per_second: of this task; ``None`` for no limit.
+    :param max_requests_per_second: never more than this from this task; ``None`` for no limit of yours. Where
+        the API finds requests too frequent, the whole task slows down by itself.
     :param max_rejected: the task fails when more events are rejected. The others are sent all the same.
     :param dead_letter_path: file for events that were not accepted (templated); local or object storage.
         ``None``: ``tiktok_dead_letters/<dag>/<run>/<task>.jsonl`` below the option ``[tiktok]
@@ -118,7 +124,7 @@ class DeliverEventsOperator(BaseOperator):
         refuse_old_events: bool = False,
         max_events_per_request: int = 1000,
         max_bytes_per_request: int = 1_000_000,
-        max_in_flight: int = 4,
+        max_in_flight: int | Literal["auto"] = 4,
         max_attempts_per_request: int = 5,
         max_requests_per_second: int | None = None,
         max_rejected: int = 0,
@@ -221,6 +227,8 @@ class DeliverEventsOperator(BaseOperator):
     def _check_arguments(self) -> None:
         for name, least in self._AT_LEAST.items():
             value = getattr(self, name)
+            if name == "max_in_flight" and value == AUTO:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigurationError(f"{name} must be a whole number of at least {least}.")
         if self.require_consent and self.mapping and "consent" not in {*self.mapping, *(self.defaults or {})}:
@@ -228,6 +236,12 @@ class DeliverEventsOperator(BaseOperator):
                 "require_consent: map 'consent' to the column that says it. Without one nobody has agreed, "
                 "and every event would be skipped."
             )
+
+    def make_pace(self) -> Pace:
+        """The pace of all requests of this task."""
+        from airflow_provider_tiktok.conversions.http import Pace
+
+        return Pace(finds_in_flight=self.max_in_flight == AUTO)
 
     def _event_mapping(self) -> EventMapping:
         from airflow_provider_tiktok.conversions.mapping import EventMapping
@@ -258,9 +272,11 @@ class DeliverEventsOperator(BaseOperator):
 
     def _options(self) -> Options:
         from airflow_provider_tiktok.conversions.delivery.engine import Options
+        from airflow_provider_tiktok.conversions.http import MOST_IN_FLIGHT
 
+        in_flight = self.max_in_flight
         return Options(
-            max_in_flight=self.max_in_flight,
+            max_in_flight=MOST_IN_FLIGHT if isinstance(in_flight, str) else in_flight,
             require_consent=self.require_consent,
             validate_only=self.validate_only,
         )

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 
@@ -40,7 +40,7 @@ class SendToLiveRampOperator(DeliverEventsOperator):
     :param pass_on: LiveRamp's key in ``user_data`` to one of ``ttclid``, ``ttp``, ``ip``, ``user_agent`` and
         ``locale``. LiveRamp's names for them are not published: ask LiveRamp.
     :param max_events_per_request: of one session; at most 100.
-    :param max_in_flight: requests under way at once. There are many small ones.
+    :param max_in_flight: requests under way at once, or ``auto``. There are many small ones.
 
     All further arguments are those of :class:`DeliverEventsOperator`.
     """
@@ -55,7 +55,7 @@ class SendToLiveRampOperator(DeliverEventsOperator):
         event_manager: Sequence[str] = ("tiktok",),
         pass_on: Mapping[str, str] | None = None,
         max_events_per_request: int = 20,
-        max_in_flight: int = 8,
+        max_in_flight: int | Literal["auto"] = 8,
         **kwargs: Any,
     ) -> None:
         super().__init__(max_events_per_request=max_events_per_request, max_in_flight=max_in_flight, **kwargs)
@@ -91,6 +91,7 @@ class SendToLiveRampOperator(DeliverEventsOperator):
         adapter = hook.get_adapter(
             stop=stop,
             policy=RetryPolicy(max_attempts=self.max_attempts_per_request),
+            pace=self.make_pace(),
             max_requests_per_second=self.max_requests_per_second,
         )
         checks = EventChecks(

@@ -130,6 +130,7 @@ class SendToTikTokOperator(DeliverEventsOperator):
         client = hook.get_client(
             stop=stop,
             policy=RetryPolicy(max_attempts=self.max_attempts_per_request),
+            pace=self.make_pace(),
             max_requests_per_second=self.max_requests_per_second,
             known_source_ids={self.event_source: event_source_id},
         )

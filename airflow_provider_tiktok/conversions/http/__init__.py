@@ -20,6 +20,7 @@ from airflow_provider_tiktok.conversions.http.messages import (
     find_header,
     wait_unstopped,
 )
+from airflow_provider_tiktok.conversions.http.pace import MOST_IN_FLIGHT, Pace
 from airflow_provider_tiktok.conversions.http.rate_limit import RateLimit, RateLimited
 from airflow_provider_tiktok.conversions.http.retry import (
     Random,
@@ -31,11 +32,13 @@ from airflow_provider_tiktok.conversions.http.retry import (
 from airflow_provider_tiktok.conversions.http.wording import describe
 
 __all__ = [
+    "MOST_IN_FLIGHT",
     "AnswerLost",
     "Exchange",
     "HttpReply",
     "HttpRequest",
     "NotSent",
+    "Pace",
     "Random",
     "RateLimit",
     "RateLimited",

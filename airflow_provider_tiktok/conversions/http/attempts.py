@@ -35,12 +35,19 @@ from airflow_provider_tiktok.conversions.http.messages import (
     Wait,
     wait_unstopped,
 )
+from airflow_provider_tiktok.conversions.http.pace import Pace, Sign
 from airflow_provider_tiktok.conversions.http.retry import Random, RetryPolicy, delay_s
 
 _log = logging.getLogger(__name__)
 
 _SETTLED = frozenset({Verdict.ACCEPTED, Verdict.PARTIAL, Verdict.PAYLOAD})
 _TRY_AGAIN = frozenset({Verdict.RETRY, Verdict.RETRY_SLOWLY})
+
+_MOST_REFUSALS = 30
+"""How often one request is refused for the pace before that costs tries: it may be refused for itself."""
+
+_LONGEST_HOLD_S = 60.0
+"""A server that wants a longer rest does not speak of the pace."""
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
@@ -56,12 +63,13 @@ def ask(
     transport: Transport,
     classify: Callable[[HttpReply], Answer],
     policy: RetryPolicy | None = None,
+    pace: Pace | None = None,
     wait: Wait = wait_unstopped,
     random: Random = random_module.random,
 ) -> Answer:
     """The settled answer of ``exchange``, for callers that need nothing else of the reply."""
     return exchange(
-        request, transport=transport, classify=classify, policy=policy, wait=wait, random=random
+        request, transport=transport, classify=classify, policy=policy, pace=pace, wait=wait, random=random
     ).answer
 
 
@@ -71,12 +79,15 @@ def exchange(
     transport: Transport,
     classify: Callable[[HttpReply], Answer],
     policy: RetryPolicy | None = None,
+    pace: Pace | None = None,
     wait: Wait = wait_unstopped,
     random: Random = random_module.random,
 ) -> Exchange:
     """A request that was settled, after the retries it was worth; every attempt sends the same bytes.
 
     :param classify: what a reply means. Its texts must be fit for logs (``describe``).
+    :param pace: of the task, for all its requests. A request that is refused for the pace is sent again at a
+        slower one, and it costs no try as long as others are accepted. ``None``: each request for itself.
     :param wait: waits between attempts. When it says stop, the retries count as spent.
     :returns: an answer whose verdict is ``ACCEPTED``, ``PARTIAL`` or ``PAYLOAD``, with the number of
         attempts and whether an earlier one may have been taken.
@@ -90,13 +101,57 @@ def exchange(
     """
     trail = _Trail(request, policy or RetryPolicy())
     while True:
-        attempt = _try_once(request, transport=transport, classify=classify)
+        attempt = _try_at_pace(request, transport=transport, classify=classify, pace=pace, wait=wait)
+        if attempt is None:
+            raise trail.error(_NOT_SENT)
+        if pace is not None and _may_wait(attempt.answer) and trail.is_held_up(pace):
+            continue
         trail.add(attempt.answer)
         if attempt.answer.verdict in _SETTLED and attempt.reply is not None:
             return Exchange(answer=trail.settled(attempt.answer), reply=attempt.reply)
         pause = trail.next_wait_s(attempt.answer, random=random)
         if pause is None or wait(pause):
             raise trail.error(attempt.answer) from attempt.fault
+
+
+_NOT_SENT = Answer(verdict=Verdict.RETRY, message="not sent (told to stop)")
+
+
+def _try_at_pace(
+    request: HttpRequest,
+    *,
+    transport: Transport,
+    classify: Callable[[HttpReply], Answer],
+    pace: Pace | None,
+    wait: Wait,
+) -> _Attempt | None:
+    """One attempt as soon as the pace allows it; ``None`` when told to stop before."""
+    if pace is None:
+        return _try_once(request, transport=transport, classify=classify)
+    sent_at = pace.enter(wait)
+    if sent_at is None:
+        return None
+    sign, hold_s = Sign.NONE, 0.0
+    try:
+        attempt = _try_once(request, transport=transport, classify=classify)
+        sign = _sign_of(attempt.answer)
+        hold_s = attempt.answer.retry_after_s or 0.0 if _may_wait(attempt.answer) else 0.0
+    finally:
+        pace.leave(sent_at, sign, hold_s=hold_s)
+    return attempt
+
+
+def _sign_of(answer: Answer) -> Sign:
+    if answer.is_too_frequent:
+        return Sign.REFUSED
+    if answer.verdict in _TRY_AGAIN and (answer.may_be_taken or (answer.http_status or 0) >= 500):
+        return Sign.OVERLOADED
+    return Sign.ACCEPTED if answer.verdict in _SETTLED else Sign.NONE
+
+
+def _may_wait(answer: Answer) -> bool:
+    """Whether the answer is a refusal for the pace that a slower one answers."""
+    return answer.is_too_frequent and (answer.retry_after_s or 0.0) <= _LONGEST_HOLD_S
 
 
 class _Attempt(Struct, frozen=True, kw_only=True):
@@ -127,10 +182,23 @@ class _Trail:
         self._request = request
         self._policy = policy
         self._attempts = 0
+        self._held_up = 0
         self._slow = 0
         self._unreadable = 0
         self._waited_s = 0.0
         self._may_be_taken = False
+
+    def is_held_up(self, pace: Pace) -> bool:
+        """Whether a refusal for the pace is none that counts; it is remembered as a request then."""
+        if pace.is_hopeless or self._held_up >= _MOST_REFUSALS:
+            return False
+        self._held_up += 1
+        _log.debug("%s: refused for the pace", self._request.shown)
+        return True
+
+    @property
+    def _sent(self) -> int:
+        return self._attempts + self._held_up
 
     def add(self, answer: Answer) -> None:
         """Counts one attempt."""
@@ -142,7 +210,7 @@ class _Trail:
 
     def settled(self, answer: Answer) -> Answer:
         """The answer, with what the attempts before it add to it."""
-        return structs.replace(answer, attempts=self._attempts, was_lost_before=self._may_be_taken)
+        return structs.replace(answer, attempts=self._sent, was_lost_before=self._may_be_taken)
 
     def next_wait_s(self, answer: Answer, *, random: Random) -> float | None:
         """Seconds before the next attempt; ``None`` where there is none."""
@@ -160,20 +228,20 @@ class _Trail:
 
     def error(self, answer: Answer) -> ConversionsError:
         """The error that tells what a run should do about the last answer."""
-        text = f"{self._request.shown}: {_said(answer)}, attempts: {self._attempts}. {answer.hint}".rstrip()
+        text = f"{self._request.shown}: {_said(answer)}, attempts: {self._sent}. {answer.hint}".rstrip()
         if answer.verdict is Verdict.CONFIGURATION:
             return ConfigurationError(
                 text,
                 code=answer.code,
                 request_id=answer.request_id,
-                attempts=self._attempts,
+                attempts=self._sent,
                 is_unconfirmed=self._may_be_taken,
             )
         facts: dict[str, Any] = {
             "code": answer.code,
             "request_id": answer.request_id,
             "http_status": answer.http_status,
-            "attempts": self._attempts,
+            "attempts": self._sent,
             "is_unconfirmed": self._may_be_taken,
         }
         if answer.verdict is Verdict.AUTHORIZATION:
@@ -185,7 +253,7 @@ class _Trail:
         return TransientError(text, retry_after_s=answer.retry_after_s, **facts)
 
     def _is_worth_another(self, answer: Answer) -> bool:
-        if self._attempts >= self._policy.max_attempts:
+        if self._attempts >= self._policy.max_attempts or answer.is_used_up:
             return False
         if _is_unreadable(answer):
             return self._unreadable < self._policy.max_unreadable

@@ -57,6 +57,7 @@ def judge_status(
         http_status=status,
         retry_after_s=read_retry_after(headers, clock=clock) if verdict is Verdict.RETRY else None,
         may_be_taken=status >= 500,
+        is_too_frequent=status == 429,
     )
 
 

@@ -37,6 +37,7 @@ from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.http import (
     HttpReply,
     HttpRequest,
+    Pace,
     Random,
     RetryPolicy,
     Transport,
@@ -105,6 +106,7 @@ class AdapterClient:
 
     :param configuration_id: secret; opaque text without spaces and slashes.
     :param headers: sent along; LiveRamp documents none.
+    :param pace: of all requests of the task; ``None``: each request for itself.
     :raises ConfigurationError: the configuration id cannot be one.
     """
 
@@ -116,6 +118,7 @@ class AdapterClient:
         transport: Transport,
         headers: Mapping[str, str] | None = None,
         policy: RetryPolicy | None = None,
+        pace: Pace | None = None,
         wait: Wait = wait_unstopped,
         random: Random = random_module.random,
     ) -> None:
@@ -126,6 +129,7 @@ class AdapterClient:
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
         self._transport = transport
         self._policy = policy
+        self._pace = pace
         self._wait = wait
         self._random = random
         self._refusals = _Refusals()
@@ -156,6 +160,7 @@ class AdapterClient:
             transport=self._transport,
             classify=partial(self._classify, request),
             policy=self._policy,
+            pace=self._pace,
             wait=self._wait,
             random=self._random,
         )

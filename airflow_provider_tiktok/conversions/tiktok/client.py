@@ -27,6 +27,7 @@ from airflow_provider_tiktok.conversions.events import EventSource
 from airflow_provider_tiktok.conversions.http import (
     Exchange,
     HttpRequest,
+    Pace,
     Random,
     RetryPolicy,
     Transport,
@@ -71,6 +72,7 @@ class TikTokClient:
 
     :param access_token: of a developer app, or made in Events Manager.
     :param transport: sends; closed by whoever made it.
+    :param pace: of all requests of the task; ``None``: each request for itself.
     :param order_base: what TikTok counts the events of a partial answer from, 0 or 1; ``None``: not known.
     """
 
@@ -81,6 +83,7 @@ class TikTokClient:
         base_url: str = BASE_URL,
         transport: Transport,
         policy: RetryPolicy | None = None,
+        pace: Pace | None = None,
         wait: Wait = wait_unstopped,
         random: Random = random_module.random,
         order_base: Literal[0, 1] | None = None,
@@ -91,6 +94,7 @@ class TikTokClient:
         self._base_url = _check_base_url(base_url)
         self._transport = transport
         self._policy = policy
+        self._pace = pace
         self._wait = wait
         self._random = random
         self._order_base = order_base
@@ -321,6 +325,7 @@ class TikTokClient:
             transport=self._transport,
             classify=classify,
             policy=self._policy,
+            pace=self._pace,
             wait=self._wait,
             random=self._random,
         )

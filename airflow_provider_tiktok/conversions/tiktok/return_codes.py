@@ -13,9 +13,12 @@ business SDK 1.1.3 (2026-02). What a run does about a code is this library's rea
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -44,6 +47,7 @@ class ReturnCode(Struct, frozen=True):
     :param last: the last of the span; 0 for a single code.
     :param hint: what a person can do, empty where there is nothing to do.
     :param may_be_taken: whether the events may have been taken although the code says failure.
+    :param is_too_frequent: whether the code says nothing but that there were too many requests.
     :param turns_into: the verdict once the code came ``turns_after`` times for one request.
     """
 
@@ -53,6 +57,7 @@ class ReturnCode(Struct, frozen=True):
     hint: str = ""
     last: int = 0
     may_be_taken: bool = False
+    is_too_frequent: bool = False
     turns_into: Verdict | None = None
     turns_after: int = 0
 
@@ -90,7 +95,7 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
     ReturnCode(40010, Verdict.CONFIGURATION, "wrong domain", _CALL),
     ReturnCode(40011, Verdict.PAYLOAD, "too many ids"),
     ReturnCode(40013, Verdict.CONFIGURATION, "sandbox account or cluster not valid", _CALL, last=40014),
-    ReturnCode(40016, Verdict.RETRY, "requests too frequent", _SLOWER),
+    ReturnCode(40016, Verdict.RETRY, "requests too frequent", _SLOWER, is_too_frequent=True),
     # Nothing says whether the request it repeats was taken, so it is not called success.
     ReturnCode(
         40050,
@@ -110,6 +115,7 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
         Verdict.RETRY,
         "requests too frequent",
         _SLOWER,
+        is_too_frequent=True,
         turns_into=Verdict.RETRY_SLOWLY,
         turns_after=4,
     ),
@@ -142,8 +148,9 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
         Verdict.RETRY_SLOWLY,
         "too many requests for one value, such as this pixel, or a token that may have leaked",
         "If it stays, make a new access token and look for other senders that use this one.",
+        is_too_frequent=True,
     ),
-    ReturnCode(40133, Verdict.RETRY, "too many requests of this advertiser", _SLOWER),
+    ReturnCode(40133, Verdict.RETRY, "too many requests of this advertiser", _SLOWER, is_too_frequent=True),
     ReturnCode(40200, Verdict.RETRY, "task failed or not ready", _LATER, last=40201),
     ReturnCode(40202, Verdict.RETRY, "write conflict", _LATER),
     ReturnCode(
@@ -173,7 +180,9 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
     ReturnCode(52000, Verdict.RETRY, "storage error", _LATER, last=52204, may_be_taken=True),
     ReturnCode(53102, Verdict.RETRY, "serialisation error", _LATER, last=53103, may_be_taken=True),
     ReturnCode(60001, Verdict.RETRY_SLOWLY, "maintenance", _LATER),
-    ReturnCode(61000, Verdict.RETRY, "too many requests of this line of business", _SLOWER),
+    ReturnCode(
+        61000, Verdict.RETRY, "too many requests of this line of business", _SLOWER, is_too_frequent=True
+    ),
     ReturnCode(70001, Verdict.AUTHORIZATION, "kind of authorization not valid", _OAUTH),
 )
 
@@ -344,13 +353,21 @@ class _Reading(Struct, frozen=True):
     body: Mapping[str, Any]
     n_events: int | None
     order_base: int | None
+    clock: Callable[[], float]
 
 
-def classify(reply: HttpReply, *, n_events: int | None = None, order_base: int | None = None) -> Answer:
+def classify(
+    reply: HttpReply,
+    *,
+    n_events: int | None = None,
+    order_base: int | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Answer:
     """What a reply of TikTok means.
 
     :param n_events: events in the request, ``None`` for requests without events.
     :param order_base: what ``order_in_batch`` of a partial answer counts from; ``None``: not known.
+    :param clock: Unix seconds, for limits that end at a time of the day.
     """
     body = read_body(reply)
     request_id = _read_request_id(body, reply)
@@ -366,9 +383,10 @@ def classify(reply: HttpReply, *, n_events: int | None = None, order_base: int |
         request_id=request_id,
         http_status=reply.status,
         may_be_taken=row is not None and row.may_be_taken,
+        is_too_frequent=row is not None and row.is_too_frequent,
     )
     refine = _REFINEMENTS.get(answer.verdict)
-    return answer if refine is None else refine(answer, _Reading(reply, body, n_events, order_base))
+    return answer if refine is None else refine(answer, _Reading(reply, body, n_events, order_base, clock))
 
 
 def read_body(reply: HttpReply) -> dict[str, Any]:
@@ -414,7 +432,42 @@ def _refine_payload(answer: Answer, reading: _Reading) -> Answer:
 
 
 def _refine_wait(answer: Answer, reading: _Reading) -> Answer:
-    return structs.replace(answer, retry_after_s=read_retry_after(reading.reply.headers))
+    answer = structs.replace(answer, retry_after_s=read_retry_after(reading.reply.headers))
+    return _name_limit(answer, reading) if answer.is_too_frequent else answer
+
+
+# "Rate limits", read 2026-08: after a breach of the limit of a minute pause five minutes, after that of a day
+# until 00:00 UTC. All limits have the same codes; TikTok's names for them are QPS, QPM and QPD.
+_OF_A_DAY = re.compile(r"\bqpd\b|\bper day\b|\bdaily\b|\ba day\b", re.IGNORECASE)
+_OF_A_MINUTE = re.compile(r"\bqpm\b|\bper minute\b|\ba minute\b", re.IGNORECASE)
+_MINUTE_PAUSE_S = 300.0
+_MOST_WORDS = 1000
+_DAY_S = 86_400
+
+
+def _name_limit(answer: Answer, reading: _Reading) -> Answer:
+    """The answer with the time at which it is worth sending again, where TikTok names the limit."""
+    words = str(reading.body.get("message"))[:_MOST_WORDS]
+    now = reading.clock()
+    if _OF_A_DAY.search(words):
+        limit, wait_s = "a day", _DAY_S - now % _DAY_S
+    elif _OF_A_MINUTE.search(words):
+        limit, wait_s = "a minute", _MINUTE_PAUSE_S
+    else:
+        return answer
+    wait_s = max(wait_s, answer.retry_after_s or 0.0)
+    hint = f"The limit of requests {limit} is used up: send again after {_utc(now + wait_s)}."
+    return structs.replace(answer, hint=hint, retry_after_s=wait_s, is_too_frequent=False, is_used_up=True)
+
+
+def _resume_hint(now: float) -> str:
+    """For refusals that no slower pace ends, where TikTok does not name the limit."""
+    minute, day = _utc(now + _MINUTE_PAUSE_S), _utc(now + _DAY_S - now % _DAY_S)
+    return f"A limit of requests a minute ends by {minute}, one of requests a day at {day}: send again then."
+
+
+def _utc(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(math.ceil(seconds), UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 _REFINEMENTS: Mapping[Verdict, Callable[[Answer, _Reading], Answer]] = {
@@ -446,18 +499,26 @@ class Classifier:
     :param order_base: as for ``classify``.
     """
 
-    def __init__(self, *, n_events: int | None = None, order_base: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        n_events: int | None = None,
+        order_base: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._n_events = n_events
         self._order_base = order_base
+        self._clock = clock
         self._seen: Counter[int] = Counter()
 
     def __call__(self, reply: HttpReply) -> Answer:
         """What the reply means after those before it."""
-        answer = classify(reply, n_events=self._n_events, order_base=self._order_base)
+        answer = classify(reply, n_events=self._n_events, order_base=self._order_base, clock=self._clock)
         row = None if answer.code is None else find(answer.code)
-        if row is None or row.turns_into is None:
+        if row is None or row.turns_into is None or answer.is_used_up:
             return answer
         self._seen[row.first] += 1
         if self._seen[row.first] < row.turns_after:
             return answer
-        return structs.replace(answer, verdict=row.turns_into)
+        hint = _resume_hint(self._clock()) if answer.is_too_frequent else answer.hint
+        return structs.replace(answer, verdict=row.turns_into, hint=hint)

@@ -307,3 +307,13 @@ def test_name_replaces_a_secret_path() -> None:
 def test_unreadable_address_is_not_shown() -> None:
     """An address that cannot be parsed is not printed either."""
     assert SECRET not in repr(HttpRequest(method="GET", url=f"http://[{SECRET}"))
+
+
+def test_a_used_up_limit_is_not_waited_for() -> None:
+    """Only time helps: no further attempt, and the error carries the time."""
+    used_up = Answer(verdict=Verdict.RETRY, hint="Later.", retry_after_s=300.0, is_used_up=True)
+    wait = Waits()
+    transport = Script(BUSY)
+    with pytest.raises(TransientError, match="Later") as caught:
+        exchange(REQUEST, transport=transport, classify=lambda _: used_up, wait=wait)
+    assert (caught.value.retry_after_s, len(transport.requests), wait.seconds) == (300.0, 1, [])

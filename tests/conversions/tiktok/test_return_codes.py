@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -466,3 +467,44 @@ def test_quoted_field_names_stay() -> None:
     """A quoted name of a field is no value."""
     answer = classify(reply(40002, "'event_id' is required but 'o-17' is not"))
     assert answer.message == "'event_id' is required but [value] is not"
+
+
+NOON_S = 1_793_620_800  # 2026-11-02 12:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("words", "wait_s", "told"),
+    [
+        ("Exceeded the QPD limit", 12 * 3600, "a day is used up: send again after 2026-11-03 00:00:00 UTC"),
+        ("Too many requests per day for this app.", 12 * 3600, "2026-11-03 00:00:00 UTC"),
+        ("daily limit reached", 12 * 3600, "2026-11-03 00:00:00 UTC"),
+        ("QPM limit reached", 300, "a minute is used up: send again after 2026-11-02 12:05:00 UTC"),
+        ("600000 requests per minute", 300, "2026-11-02 12:05:00 UTC"),
+    ],
+)
+@pytest.mark.parametrize("code", [40100, 40133, 40016, 61000])
+def test_a_limit_of_the_clock_tells_when_to_send_again(
+    code: int, words: str, wait_s: float, told: str
+) -> None:
+    """No try helps before the minute or the day is over: the run ends with the time to resume."""
+    reply = HttpReply(status=200, body=json.dumps({"code": code, "message": words}).encode())
+    answer = classify(reply, clock=lambda: NOON_S)
+    assert (answer.is_used_up, answer.is_too_frequent, answer.retry_after_s) == (True, False, wait_s)
+    assert told in answer.hint
+
+
+@pytest.mark.parametrize("words", ["Too many requests. Please retry in some time.", "QPS limit", "", None])
+def test_a_limit_of_a_second_is_a_matter_of_pace(words: str | None) -> None:
+    """What does not name the minute or the day is answered by a slower pace."""
+    reply = HttpReply(status=200, body=json.dumps({"code": 40100, "message": words}).encode())
+    answer = classify(reply, clock=lambda: NOON_S)
+    assert (answer.is_used_up, answer.is_too_frequent, answer.retry_after_s) == (False, True, None)
+
+
+def test_refusals_without_end_tell_when_limits_end() -> None:
+    """Where TikTok does not name the limit, the last word has both times."""
+    reply = HttpReply(status=200, body=b'{"code": 40100, "message": "Slow down"}')
+    read = Classifier(clock=lambda: NOON_S)
+    hints = [read(reply).hint for _ in range(4)]
+    assert "12:05:00 UTC" not in hints[2]
+    assert "ends by 2026-11-02 12:05:00 UTC, one of requests a day at 2026-11-03 00:00:00 UTC" in hints[3]
