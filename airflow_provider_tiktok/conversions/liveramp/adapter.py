@@ -46,7 +46,6 @@ from airflow_provider_tiktok.conversions.http import (
     judge_status,
     wait_unstopped,
 )
-from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
 from airflow_provider_tiktok.conversions.liveramp.payload import (
     DEVICE_KEYS,
     TIKTOK,
@@ -57,6 +56,7 @@ from airflow_provider_tiktok.conversions.liveramp.payload import (
 )
 from airflow_provider_tiktok.conversions.liveramp.privacy import without_personal
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
+from airflow_provider_tiktok.conversions.values import PEOPLE
 
 BASE_URL: Final = "https://capi.analytics.rlcdn.com"
 
@@ -323,7 +323,7 @@ def _checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
 def _session_of(event: PreparedEvent) -> bytes:
     """What tells this user session from others; shows neither its id nor the envelope."""
     user = event.user
-    session_id = "" if is_null_marker(user.session_id) else user.session_id or ""
+    session_id = "" if PEOPLE.holds(user.session_id or "") else user.session_id or ""
     # One person's two devices are two sessions.
     devices = [getattr(user, name) or "" for name in DEVICE_KEYS]
     sent = (device if is_advertising_id(device) else "" for device in devices)

@@ -22,7 +22,7 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
+from airflow_provider_tiktok.conversions.values import IDS, PEOPLE
 
 TCF, US_PRIVACY = "4", "3"
 """Values of ``ct``."""
@@ -102,9 +102,9 @@ def read_consent(given: Consent) -> Consent:
     gpp, gpp_sid = given.gpp, _whole_number(given.gpp_sid)
     if gpp_sid == "-1":  # no section applies to this person
         gpp = gpp_sid = None
-    if ct is None and is_null_marker(cv):
+    if ct is None and PEOPLE.holds(cv or ""):
         cv = None
-    if gpp_sid is None and is_null_marker(gpp):
+    if gpp_sid is None and PEOPLE.holds(gpp or ""):
         gpp = None
     if bool(ct) != bool(cv) or bool(gpp) != bool(gpp_sid):
         raise IncompleteConsent
@@ -165,4 +165,4 @@ class _Bits:
 
 def _whole_number(text: str | None) -> str | None:
     """The text, a null marker as absent, and without the fraction that data frames give to whole numbers."""
-    return None if text is None or is_null_marker(text) else text.removesuffix(".0")
+    return None if text is None or IDS.holds(text) else text.removesuffix(".0")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
+from airflow_provider_tiktok.conversions.values import PEOPLE
 
 EMAIL, PHONE, CUSTOM_ID = 4, 11, 15
 """Identifier types of the envelope API: hashed e-mail, hashed phone, custom id."""
@@ -76,7 +76,7 @@ def custom_identifiers(custom_id: str) -> tuple[Identifier, ...]:
     It travels unhashed, and only publishers that LiveRamp has set up for it may use it.
     """
     text = custom_id.strip()
-    is_somebody = _CUSTOM_ID_SHAPE.fullmatch(text) and not any(map(is_null_marker, text.split(":")))
+    is_somebody = _CUSTOM_ID_SHAPE.fullmatch(text) and not any(map(PEOPLE.holds, text.split(":")))
     return ((CUSTOM_ID, text),) if is_somebody else ()
 
 

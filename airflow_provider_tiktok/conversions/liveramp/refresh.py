@@ -52,10 +52,9 @@ from airflow_provider_tiktok.conversions.liveramp.envelopes import (
     EnvelopeStatus,
 )
 from airflow_provider_tiktok.conversions.liveramp.identifiers import Identifier, identifiers_of
-from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
 from airflow_provider_tiktok.conversions.liveramp.records import RowSource
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
-from airflow_provider_tiktok.conversions.values import to_event_time, to_text
+from airflow_provider_tiktok.conversions.values import IDS, PEOPLE, to_event_time, to_text
 
 T = TypeVar("T")
 
@@ -549,7 +548,7 @@ def read_row(row: Row, rules: RefreshRules) -> EnvelopeRow:
     key, refreshed_at = values.pop("key"), values.pop("refreshed_at")
     # A marker would be one key for many people's envelopes.
     name = to_text(key)
-    if not isinstance(key, Hashable) or (is_null_marker(name) and name != "0"):  # a number like others
+    if not isinstance(key, Hashable) or name is None or IDS.holds(name):
         raise EventError("missing", path="key")
     return EnvelopeRow(
         key=key,
@@ -559,7 +558,7 @@ def read_row(row: Row, rules: RefreshRules) -> EnvelopeRow:
 
 
 def _time_of(raw: Any, rules: RefreshRules) -> int | None:
-    if isinstance(raw, str) and is_null_marker(raw):
+    if isinstance(raw, str | int) and PEOPLE.holds(str(raw)):  # 0 as well: it never was
         return None
     return to_event_time(raw, zone=ZoneInfo(rules.timezone), takes_milliseconds=True)
 

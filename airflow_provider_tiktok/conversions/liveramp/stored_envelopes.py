@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from airflow_provider_tiktok.conversions.errors import EventError
-from airflow_provider_tiktok.conversions.liveramp.null_markers import is_null_marker
+from airflow_provider_tiktok.conversions.values import PEOPLE
 
 LIVERAMP_TYPE: Final = 19
 """Type of LiveRamp's own envelope, which is also the one for TikTok."""
@@ -61,7 +61,7 @@ def is_envelope(value: str) -> bool:
     """
     if not _ALPHABET.fullmatch(value) or _SOMETHING_ELSE.fullmatch(value):
         return False
-    return not is_null_marker(value)
+    return not PEOPLE.holds(value)
 
 
 def value_of_answer(answer: Mapping[str, Any]) -> str | None:
