@@ -357,7 +357,7 @@ class _Run:
         for row in rows:
             if self._source.columns is not columns:
                 columns = self._source.columns
-                self._preparation.mapping.check_source(columns, [row])
+                self._preparation.mapping.check_source(columns)
             yield row
 
     def _may_look_at_rows(self, first: Sequence[Row]) -> bool:

@@ -92,6 +92,8 @@ def fit(
         state = survey.state_of(one.column)
         if state is _State.THERE:
             present.add(one.path)
+        elif state is _State.MAY_COME and not survey.n_records:
+            present.add(one.path)  # only rows could tell
         elif state is _State.MAY_COME and one.path and survey.slip_for(one.column) is None:
             absent.append(one)
         elif state is _State.NO_OBJECTS:

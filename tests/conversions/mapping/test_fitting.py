@@ -269,6 +269,14 @@ def test_a_way_that_may_lead_somewhere_later_is_told(columns: Any, data: Any) ->
     assert (absence.path, absence.is_whole) == ("properties.value", True)
 
 
+def test_columns_alone_tell_nothing_of_what_is_inside() -> None:
+    """A later file is asked for its columns only: its first row may well be an empty one."""
+    for mapping in (VALUE, {"event_id": "data.id"}):
+        assert check(mapping, ["data"]) == check(mapping, ["data"], [UnreadableRow("not_json", "x")]) == []
+        assert "no column 'data." in problem(mapping, ["date"])
+    assert check({"user.email": "email"}, ["email", "data"], group_by="data.order") == []
+
+
 def test_a_way_that_no_column_begins_is_no_column() -> None:
     """In a table; in records the object may be left out."""
     assert "no column 'customer.email'" in problem({"user.email": "customer.email"}, ["client"])
