@@ -48,6 +48,7 @@ from airflow_provider_tiktok.conversions.mapping.reading import (
     RecordReader,
     read_row,
 )
+from airflow_provider_tiktok.conversions.mapping.zip_codes import settle_zip_code
 from airflow_provider_tiktok.conversions.values import (
     NULL_MARKER,
     NULL_MARKER_REMEDY,
@@ -248,6 +249,8 @@ class EventMapping:
         if values["properties"] or draft.faulty:
             settle_items(draft, is_summed=self._is_summed, is_grouped=bool(self._group_by.names))
         draft.fill(self._defaults)
+        if "zip_code" in values["user"]:
+            settle_zip_code(draft)
         groups: dict[str, Any] = {
             section: kind(**values[section]) for section, kind in STRUCTS.items() if values[section]
         }

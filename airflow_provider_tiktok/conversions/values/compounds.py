@@ -148,13 +148,12 @@ def _members_of(raw: object) -> Sequence[object] | None:
 
 
 def _exact_list(array: Any) -> object:
-    """The members of an array as Python values; those of single precision as they are shown.
+    """The members of an array, as Python values but for those of single precision.
 
-    Widened to 64 bits, 12.34 would become 12.34000015258789.
+    Widened to 64 bits, 12.34 would become 12.34000015258789; ``plain_value`` knows how to read them.
     """
     if str(getattr(array, "dtype", "")) in SHORT_FLOAT_TYPES:
-        array = array.astype(str)
-        return [float(one) for one in array.tolist()] if array.ndim == 1 else list(array)
+        return list(array)  # scalars, or arrays of one dimension less, that are read in their turn
     return array.tolist()
 
 
