@@ -25,6 +25,7 @@ A file in ``cases/`` is one topic. Its ``event_source`` and ``arguments`` hold f
     writes = ['"price":0.1']                     # texts that the event's bytes hold
 
     stricter = "why"      # a record that we reject and that the simulator, asked directly, takes
+    mended = true         # a record that we repair or send a part of, and that the simulator refuses as it is
     not_asked = "why"     # a record that we reject for a reason of the run, which TikTok is not asked about
 
 Rules on which TikTok's pages are silent, so that our judge may be wrong with us, stand in ``silences.toml``.
@@ -124,6 +125,7 @@ class Case:
     writes: Sequence[str] = ()
     stricter: str | None = None
     not_asked: str | None = None
+    mended: bool = False
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.claim}"

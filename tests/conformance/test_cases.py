@@ -107,6 +107,12 @@ def test_tiktok_refuses_what_we_reject(case: Case, tiktok: Simulator):
     assert tiktok.ledger.summary()["live"]["unique_events"] == 0
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.mended], ids=str)
+def test_tiktok_refuses_what_we_mend(case: Case, tiktok: Simulator):
+    """What we repair or leave out has a reason on the wire: sent as it is, the record is refused."""
+    assert _ask_directly(case, tiktok) in (40002, 40062)
+
+
 @pytest.mark.parametrize("case", [case for case in REJECTED if case.stricter], ids=str)
 def test_where_we_are_stricter(case: Case, tiktok: Simulator):
     """The cases that say that we are stricter say so truly: sent as it is, the record is taken."""
