@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from msgspec import Struct
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 
 class Verdict(StrEnum):
@@ -35,7 +35,7 @@ class Verdict(StrEnum):
     """The answer is not understood: stop, and count the events as unconfirmed."""
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Sealed, frozen=True, kw_only=True):
     """One answer, classified.
 
     :param code: return code in the body, ``None`` where there is none.

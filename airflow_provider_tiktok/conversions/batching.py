@@ -14,8 +14,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
-class Encoded(Struct, frozen=True, kw_only=True):
+
+class Encoded(Sealed, frozen=True, kw_only=True):
     """One event in its wire form.
 
     :param body: UTF-8 JSON of one event.
@@ -50,7 +52,7 @@ class Limits(Struct, frozen=True, kw_only=True):
         return self.overhead_bytes + len(encoded.body) <= self.max_bytes
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class Batch(Sealed, frozen=True, kw_only=True):
     """Events of one request, all of one group, in the order they came."""
 
     group: Hashable

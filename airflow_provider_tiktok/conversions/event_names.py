@@ -24,6 +24,7 @@ from typing import Final
 from msgspec import Struct
 
 from airflow_provider_tiktok.conversions.events import EventSource
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 WEB_NAMES: Final = frozenset(
     {
@@ -130,7 +131,7 @@ FINE: Final = frozenset({NameStatus.STANDARD, NameStatus.PAGE_VIEW, NameStatus.C
 """What needs no word."""
 
 
-class NameFinding(Struct, frozen=True, kw_only=True):
+class NameFinding(Sealed, frozen=True, kw_only=True):
     """What is known of one name.
 
     :param name: the standard name that this one stands for or should be; ``None`` where there is none.

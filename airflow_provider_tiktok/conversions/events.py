@@ -20,6 +20,8 @@ from typing import Annotated, Any, Final, Literal, NewType, TypedDict
 
 from msgspec import Struct
 
+from airflow_provider_tiktok.conversions.sealed import Sealed
+
 Digest = NewType("Digest", str)
 """A SHA-256 in 64 lower-case hex digits: the only form in which personal data goes on."""
 
@@ -57,7 +59,7 @@ left out of its event and counted as a warning: an odd optional value costs no c
 AttStatus = Literal["AUTHORIZED", "DENIED", "NOT_DETERMINED", "RESTRICTED", "NOT_APPLICABLE"]
 
 
-class _Field(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class _Field(Sealed, frozen=True, omit_defaults=True, kw_only=True):
     """A group of optional fields; ``None`` and the empty tuple mean absent and are never sent."""
 
 
@@ -90,9 +92,6 @@ class RawUser(_Field, frozen=True):
     envelope: str | None = None
     session_id: Id | None = None
 
-    def __repr__(self) -> str:
-        return "RawUser(hidden)"
-
 
 class PreparedUser(_Field, frozen=True):
     """Who did it, as it may be sent: the match keys, normalised, personal data as digests."""
@@ -118,9 +117,6 @@ class PreparedUser(_Field, frozen=True):
     lead_id: str | None = None
     envelope: str | None = None
     session_id: str | None = None
-
-    def __repr__(self) -> str:
-        return "PreparedUser(hidden)"
 
 
 class Content(_Field, frozen=True):
@@ -294,7 +290,7 @@ Row = Mapping[str, Any] | UnreadableRow
 """One row of a source: column name to value as the source's driver gives it."""
 
 
-class _Event(Struct, frozen=True, kw_only=True):
+class _Event(Sealed, frozen=True, kw_only=True):
     """What raw and prepared events share.
 
     :param row: number of the first source row of this event, from 1.
@@ -336,15 +332,11 @@ class ConversionEvent(_Event, frozen=True, kw_only=True):
     is_hashed: bool | None = None
     phone_region: str | None = None
 
-    __repr__ = _Event.__repr__
-
 
 class PreparedEvent(_Event, frozen=True, kw_only=True):
     """One thing to report, as it may be sent: nothing raw is left in it."""
 
     user: PreparedUser = PreparedUser()
-
-    __repr__ = _Event.__repr__
 
 
 class Outcome(StrEnum):
@@ -357,7 +349,7 @@ class Outcome(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-class EventResult(Struct, frozen=True, kw_only=True):
+class EventResult(Sealed, frozen=True, kw_only=True):
     """The answer for one event.
 
     :param reason: short stable name: ``invalid`` (we found it wrong), ``refused`` (the API did),

@@ -13,13 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
 from airflow_provider_tiktok.ring.envelopes import open_rows, open_table
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
-from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
+from airflow_provider_tiktok.ring.hidden import HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.ring.sources import open_files
 
@@ -61,7 +59,7 @@ class LiveRampSendEventsOperator(SendToLiveRampOperator):
         return self.read_liveramp_records(RecordsSource(events_of(reveal(self.events))))
 
 
-class LiveRampRefreshEnvelopesOperator(BaseOperator):
+class LiveRampRefreshEnvelopesOperator(HidingOperator):
     """Refreshes stored identity envelopes, and returns how many rows had which status.
 
     Rows come from a query, from files or from a list, and hold ``key``, ``envelope``, ``refreshed_at``,

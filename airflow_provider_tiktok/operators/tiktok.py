@@ -31,7 +31,9 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
     :param events: the records, each a mapping, or all of them as one JSON array in a text (templated). They
         are shown in no rendered field and stored in none. ``None``: samples in demo mode, else an error.
         Given to ``.partial()`` or ``.expand()`` as they are, Airflow stores them before this operator sees
-        them: there, wrap them in :class:`~airflow_provider_tiktok.ring.hidden.Hidden`.
+        them: there, wrap them in :class:`~airflow_provider_tiktok.ring.hidden.Hidden`. Records that the DAG
+        file reads from elsewhere are taken as they are, templates included, as
+        ``Hidden(records, is_data=True)``.
 
     All further arguments are those of :class:`SendToTikTokOperator` and :class:`DeliverEventsOperator`.
     """

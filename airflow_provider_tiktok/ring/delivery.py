@@ -17,11 +17,10 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
+from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
@@ -46,7 +45,7 @@ RECEIPT_KEY = "receipt"
 """XCom key of the receipt; it is there for failed tasks as well."""
 
 
-class DeliverEventsOperator(BaseOperator):
+class DeliverEventsOperator(HidingOperator):
     """Sends every event of a source to a destination, and returns the receipt.
 
     :param mapping: event path to column, or to several: ``{"user.email": ["email", "billing_email"]}``. All

@@ -1,46 +1,41 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""A template field whose value Airflow renders, and never shows or stores.
+"""Arguments that Airflow renders once where the DAG's author wrote them, and never shows or stores.
 
 Airflow writes rendered template fields into its database and shows them in its web pages. Events are
 personal data. So what is assigned to a :class:`PrivateField` is put behind a holder that tells its size
-and nothing else; Airflow renders what is inside through the holder's own ``template_fields``.
+and nothing else.
+
+What the author of a DAG wrote may be a template. What arrives when the task runs never is: a product
+called ``{{ conn.bank.password }}`` must stay one. Airflow itself does not render what it pulled from XCom;
+it cannot see that the holder has such a value inside, so :class:`HidingOperator` asks on its behalf.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
 
 from airflow_provider_tiktok.ring.failures import TemporaryFailure
 
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
-
 
 class Hidden:
-    """A value that shows nothing of itself. :attr:`value` is the value."""
+    """A value that shows nothing of itself.
 
-    __slots__ = ("value",)
+    :param value: what is hidden.
+    :param is_data: whether no template is looked for in it. Say so of records that the DAG file itself
+        reads from somewhere: what stands in them was not written by the DAG's author.
+    """
 
-    template_fields = ("rendering",)
+    __slots__ = ("is_data", "value")
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, *, is_data: bool = False) -> None:
         self.value = value
-
-    @property
-    def rendering(self) -> Callable[..., Any]:
-        """What Airflow calls to have the value rendered, and then sets to what came of it.
-
-        Were the value itself this field, Airflow would log it whenever a template in it fails.
-        """
-        return self._render
-
-    @rendering.setter
-    def rendering(self, rendered: Any) -> None:
-        self.value = rendered
+        self.is_data = is_data
 
     def serialize(self) -> str:
         """What Airflow stores and shows in place of the value."""
@@ -48,39 +43,21 @@ class Hidden:
 
     __repr__ = __str__ = serialize
 
-    def _render(self, context: Any, jinja_env: Any) -> Any:
-        """The value with the templates in it rendered.
-
-        :raises TemporaryFailure: a template fails. Jinja's words quote it, so its class alone is told.
-        """
-        task = context.get("task") or BaseOperator(task_id="rendering")
-        try:
-            return task.render_template(self.value, context, jinja_env)
-        except AirflowException:
-            raise
-        except Exception as error:
-            kind = type(error).__name__
-        raise TemporaryFailure(
-            f"A template inside a hidden argument cannot be rendered ({kind}). Its own words are left out, "
-            "since they may hold values.",
-            kind=kind,
-        )
-
     def _size(self) -> str:
         if isinstance(self.value, str | bytes | Mapping):
             return type(self.value).__name__
         try:
             return f"{len(self.value)} event(s)"
-        except TypeError:
+        except Exception:  # results of mapped tasks ask Airflow for their length
             return "events"
 
 
 class PrivateField:
     """A template field that holds its value in :class:`Hidden`.
 
-    Two kinds of value stay in the open, since Airflow must see them and they hold no events yet: a text
-    that is a Jinja template, and a reference to another task's result. In a list or mapping that holds such
-    references, what stands beside them is hidden piece by piece.
+    Only a reference to another task's result stays in the open, since Airflow must see it, and it holds no
+    events yet. In a list or mapping that holds such references, what stands beside them is hidden piece by
+    piece. The operator must be a :class:`HidingOperator`; with any other nothing is rendered.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -96,33 +73,133 @@ class PrivateField:
         return self if instance is None else instance.__dict__.get(self._slot)
 
     def __set__(self, instance: object, value: Any) -> None:
-        instance.__dict__[self._slot] = value if _may_be_shown(value) else _hide(value)
+        # Airflow locks the copy that it executes: what is assigned there comes from rendering, or later.
+        is_data = bool(getattr(instance, "_lock_for_execution", False))
+        instance.__dict__[self._slot] = None if value is None else _hide(value, is_data=is_data)
+
+
+class HidingOperator(BaseOperator):
+    """An operator whose fields are rendered where the DAG's author wrote what they hold, and nowhere else."""
+
+    _ids_of_data: frozenset[int] | None = None
+
+    def render_template(
+        self,
+        content: Any,
+        context: Any,
+        jinja_env: Any = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """The content rendered; what is hidden stays hidden, and is rendered at most once.
+
+        :param seen_oids: ids of values that are not rendered, such as those that Airflow pulled from XCom
+            for a mapped task. ``None``, which Airflow never gives: it is not known what is data, so nothing
+            hidden is rendered.
+        :raises TemporaryFailure: a template in a hidden value fails.
+        """
+        if seen_oids is not None:
+            seen_oids |= self._unrendered()
+        if not isinstance(content, Hidden):
+            return self._render_open(content, context, jinja_env, seen_oids)
+        if content.is_data or seen_oids is None or not seen_oids.isdisjoint((id(content), id(content.value))):
+            return Hidden(content.value, is_data=True)
+        return Hidden(self._render_hidden(content.value, context, jinja_env, seen_oids), is_data=True)
+
+    def _unrendered(self) -> frozenset[int]:
+        """Ids of the values that came with ``expand_kwargs()``, hidden or not.
+
+        Airflow names what it pulled for ``expand()``. What it pulled for ``expand_kwargs()`` it takes for
+        the author's, and renders (2.11 to 3.3).
+        """
+        if self._ids_of_data is None:
+            dag = self.get_dag()
+            mapped = dag.task_dict.get(self.task_id) if dag is not None else None
+            written = _written_for(mapped) if hasattr(mapped, "partial_kwargs") else None
+            fields = () if written is None else (getattr(self, name, None) for name in self.template_fields)
+            found = (value for value in fields if not _is_written(value, written or ()))
+            self._ids_of_data = frozenset(
+                id(value.value if isinstance(value, Hidden) else value) for value in found
+            )
+        return self._ids_of_data
+
+    def _render_open(self, content: Any, context: Any, jinja_env: Any, seen_oids: set[int] | None) -> Any:
+        try:
+            return super().render_template(content, context, jinja_env, seen_oids)
+        except (TypeError, RecursionError):
+            # In native DAGs Jinja takes a text for a value of Python's, and some, such as {{1}}, for none.
+            dag = self.get_dag()
+            if not isinstance(content, str) or dag is None or not dag.render_template_as_native_obj:
+                raise
+            template = dag.get_template_env(force_sandboxed=True).from_string(content)
+            known: Any = ChainMap(context, template.globals)
+            return "".join(template.root_render_func(template.new_context(known, shared=True)))
+
+    def _render_hidden(self, value: Any, context: Any, jinja_env: Any, seen_oids: set[int]) -> Any:
+        """The value with the templates in it rendered; Jinja's words quote it, so its class alone is told."""
+        try:
+            return self._render_open(value, context, jinja_env, seen_oids)
+        except AirflowException:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+        raise TemporaryFailure(
+            f"A template inside a hidden argument cannot be rendered ({kind}). Its own words are left out, "
+            "since they may hold values.",
+            kind=kind,
+        )
 
 
 def reveal(value: Any) -> Any:
     """The value behind the holder, and behind those inside it, or the value itself where there is none."""
     if isinstance(value, Hidden):
         return reveal(value.value)
-    return _rebuilt(value, reveal) if _holds(value, _is_hidden) else value
+    return _rebuilt(value, reveal, key=reveal) if _holds(value, _is_hidden) else value
 
 
-def _hide(value: Any) -> Any:
+def _hide(value: Any, *, is_data: bool) -> Any:
     """The value without anything that may be personal; references stay where they are, for Airflow."""
-    if _is_reference(value) or _is_hidden(value):
+    if _is_left_alone(value):
         return value
-    return _rebuilt(value, _hide) if _holds(value, _is_reference) else Hidden(value)
+    if not _holds(value, _is_left_alone):
+        return Hidden(value, is_data=is_data)
+    return _rebuilt(value, lambda member: _hide(member, is_data=is_data), key=_hide_key)
 
 
-def _may_be_shown(value: Any) -> bool:
-    return value is None or _is_hidden(value) or (isinstance(value, str) and _is_template(value))
+def _written_for(mapped: Any) -> list[Any] | None:
+    """What the author wrote as arguments of a task under ``expand_kwargs()``; ``None`` under ``expand()``."""
+    spread = mapped.expand_input.value
+    if isinstance(spread, Mapping):
+        return None
+    groups = [mapped.partial_kwargs, *(spread if isinstance(spread, list | tuple) else ())]
+    groups += (getattr(place, "default_args", None) for place in (mapped.dag, *_groups_around(mapped)))
+    groups.append(mapped.partial_kwargs.get("default_args"))
+    return [value for group in groups if isinstance(group, Mapping) for value in group.values()]
 
 
-def _is_template(text: str) -> bool:
-    """Whether the text is a template that makes the events, rather than events as JSON text."""
-    start = text.lstrip()
-    if start.startswith(_TEMPLATE_MARKS):
+def _groups_around(task: Any) -> Iterator[Any]:
+    """The task groups that the task is in, inmost first."""
+    group = task.task_group
+    while group is not None:
+        yield group
+        group = group.parent_group
+
+
+def _is_written(value: Any, written: Collection[Any]) -> bool:
+    """Whether the author wrote this value of a field; whatever holds a reference was."""
+    given = value.value if isinstance(value, Hidden) else value
+    if any(value is known or given is known for known in written):
         return True
-    return not start.startswith(("[", "{")) and any(mark in text for mark in _TEMPLATE_MARKS)
+    return not isinstance(value, Hidden) and _holds(value, _is_left_alone)
+
+
+def _hide_key(key: Any) -> Any:
+    """The key as it is where it is the name of a field, else hidden."""
+    is_name = isinstance(key, str) and all(part.isidentifier() for part in key.split("."))
+    return key if is_name or _is_hidden(key) else Hidden(key, is_data=True)
+
+
+def _is_left_alone(value: Any) -> bool:
+    return _is_hidden(value) or _is_reference(value)
 
 
 def _is_hidden(value: Any) -> bool:
@@ -130,22 +207,26 @@ def _is_hidden(value: Any) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    """Whether Airflow must resolve the value. References have a method ``resolve``."""
-    return hasattr(value, "iter_references") and hasattr(value, "resolve")
+    """Whether Airflow must see the value, since it refers to another task.
+
+    References have a method ``resolve``. What has one and refers to nothing, such as Airflow's ``literal``,
+    holds its value itself and shows it.
+    """
+    return hasattr(value, "resolve") and hasattr(value, "iter_references") and any(value.iter_references())
 
 
 def _holds(value: Any, is_meant: Callable[[Any], bool]) -> bool:
     """Whether the value, or anything inside it, is what is meant."""
     if isinstance(value, Mapping):
-        return any(_holds(item, is_meant) for item in value.values())
+        return any(_holds(item, is_meant) for pair in value.items() for item in pair)
     if isinstance(value, list | tuple | set):
         return any(_holds(item, is_meant) for item in value)
     return is_meant(value)
 
 
-def _rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
-    """The mapping, tuple or list with its members changed; a set becomes a list."""
+def _rebuilt(value: Any, change: Callable[[Any], Any], *, key: Callable[[Any], Any]) -> Any:
+    """The mapping, tuple or list with its keys and members changed; a set becomes a list."""
     if isinstance(value, Mapping):
-        return {key: change(item) for key, item in value.items()}
+        return {key(name): change(item) for name, item in value.items()}
     members = [change(item) for item in value]
     return tuple(members) if isinstance(value, tuple) else members

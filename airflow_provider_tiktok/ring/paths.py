@@ -12,6 +12,7 @@ from glob import has_magic
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -32,9 +33,21 @@ def as_path(path: str | os.PathLike[str], *, conn_id: str | None = None) -> Any:
         return Path(text).expanduser()
     if text.startswith("file://"):
         return Path(text.removeprefix("file://"))
+    return _stored_path(text, conn_id=conn_id)
+
+
+def _stored_path(text: str, *, conn_id: str | None) -> Any:
+    """The object storage path; what file systems say of an address they cannot read may quote its secret."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(text, conn_id=conn_id)
+    try:
+        return ObjectStoragePath(text, conn_id=conn_id)
+    except Exception as error:
+        kind = type(error).__name__
+    raise ConfigurationError(
+        f"path: {shown_path(text)} is no address of an object storage that is installed here ({kind}). Put "
+        "credentials into an Airflow connection, not into the address."
+    )
 
 
 def find_files(
@@ -89,13 +102,19 @@ def _files_of(path: str | os.PathLike[str], *, conn_id: str | None) -> list[Any]
             return [_checked_file(root)]
         found = sorted((file for file in root.glob(pattern or "*") if file.is_file()), key=str)
         taken = [file for file in found if not _is_aside(file, root, pattern=pattern or "")]
-    except OSError as error:
-        raise ConfigurationError(f"path: {path} cannot be looked up ({type(error).__name__}).") from error
-    if not taken:
+    except ConfigurationError:
+        raise
+    except Exception as error:  # object stores have errors of their own, and texts that quote an address
         raise ConfigurationError(
-            f"path: {path} matches no file; {len(found)} whose names begin with '.' or '_' are left out."
+            f"path: {shown_path(path)} cannot be looked up ({type(error).__name__}). Check that it is there, "
+            "and the connection that leads to it."
+        ) from None
+    if not taken:
+        named = shown_path(path)
+        raise ConfigurationError(
+            f"path: {named} matches no file; {len(found)} whose names begin with '.' or '_' are left out."
             if found
-            else f"path: {path} matches no file. An empty file would be taken as zero events."
+            else f"path: {named} matches no file. An empty file would be taken as zero events."
         )
     return taken
 

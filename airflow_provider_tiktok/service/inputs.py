@@ -169,7 +169,7 @@ NOTES: Mapping[str, str] = {
     "task": "Each task reads the groups of fields below that name it; the others are ignored.",
     "accessToken": (
         "Leave this empty: a token given here is refused. The token belongs into the password field of the "
-        "Airflow connection that this DAG uses. Withdraw one that was sent in an input."
+        "Airflow connection that this DAG uses. Revoke one that was sent in an input."
     ),
     "pixelCode": "Empty: the connection's.",
     "advertiserId": "Empty: the connection's. In demo mode it is the sample advertiser's.",
@@ -205,6 +205,19 @@ NOTES: Mapping[str, str] = {
 }
 """What the form says of a field after its description."""
 
+REFUSED = "refused"
+"""The only value of a field that is not taken."""
+
+CREDENTIAL_NAMES: tuple[str, ...] = (
+    *("accesstoken", "access_token", "access-token", "AccessToken", "Access-Token", "Access Token"),
+    *("ACCESS_TOKEN", "token", "Token", "TOKEN", "tiktokToken", "tiktok_token", "tiktokAccessToken"),
+    *("tiktok_access_token", "TIKTOK_ACCESS_TOKEN", "apiToken", "api_token", "authToken", "auth_token"),
+    *("bearerToken", "bearer_token", "bearer", "Authorization", "authorization", "apiKey", "api_key"),
+    *("apikey", "api-key", "accessKey", "access_key", "appSecret", "app_secret", "secret", "password"),
+)
+"""Names under which a token is sent by mistake. Airflow checks an input field by field and stores what it
+does not know, so that each name must be there for a token under it to be refused before it is stored."""
+
 _ONE_EVENT = "The event (send_event, test_event)"
 _SENDING = "All sending (send_event, send_batch_events, test_event)"
 _BATCH = "Many events (send_batch_events)"
@@ -238,11 +251,22 @@ def form_fields() -> dict[str, dict[str, Any]]:
     A field without a default may be ``null``, since Airflow asks for a value otherwise.
     """
     known = {**FIELDS, **ADDED}
-    return {
+    taken = {
         name: _form_field(name, known[name], section=section)
         for section, names in _SECTIONS.items()
         for name in names
     }
+    return taken | {name: dict(_REFUSED_FIELD) for name in CREDENTIAL_NAMES}
+
+
+# Airflow's form leaves out what has a constant.
+_REFUSED_FIELD: Mapping[str, Any] = {
+    "default": REFUSED,
+    "type": "string",
+    "const": REFUSED,
+    "section": "Not taken here",
+    "description_md": NOTES["accessToken"],
+}
 
 
 def _form_field(name: str, field: Mapping[str, Any], *, section: str) -> dict[str, Any]:

@@ -8,17 +8,22 @@ The room reads the input by name. It neither sends nor knows Airflow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.ring.samples import sample_details, sample_events
-from airflow_provider_tiktok.service.inputs import ADDED, FIELDS, TASKS
+from airflow_provider_tiktok.service.inputs import ADDED, CREDENTIAL_NAMES, FIELDS, REFUSED, TASKS
 
 _PERSONAL = ("email", "phone", "externalId", "ipAddress")
+
+_OF_CREDENTIALS = re.compile(
+    "tok+e+n|secret|passw|passphrase|credential|authoriz|authoris|bearer|oauth|cookie|session|signature"
+    "|(api|access|private|secret|app|auth|client|license)key|^(auth|xauth|key|jwt|pat|pwd|pass|creds?|login)$"
+)
 
 _DETAILS = (
     *("email", "phone", "externalId", "ttclid", "ttp", "ipAddress", "userAgent"),
@@ -30,7 +35,7 @@ _COMPANIONS = {"currency": "value", "contentType": "contentId", "quantity": "con
 """Fields with a default to the field without which they say nothing."""
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Sealed, frozen=True, kw_only=True):
     """A run's input, checked; a field that was left out or empty is ``None``.
 
     :param is_demo: whether the input asks for demo mode; ``False`` leaves it to the connection.
@@ -101,12 +106,7 @@ def read_request(given: Mapping[str, Any], *, conn_id: str) -> Request:
     :param conn_id: the connection that credentials belong into.
     :raises ConfigurationError: a field is unknown, or is not taken here, or fields contradict each other.
     """
-    _check_names(given)
-    if given.get("accessToken"):
-        raise ConfigurationError(
-            f"accessToken is not taken here: put the token into the password of connection {conn_id!r}. "
-            "Withdraw the one that was sent, since Airflow may have stored it."
-        )
+    _check_names(given, conn_id=conn_id)
     known = {name: value for name, value in given.items() if value not in (None, "")}
     if known.get("task") not in TASKS:
         raise ConfigurationError(f"task must be one of: {', '.join(TASKS)}.")
@@ -143,10 +143,29 @@ def path_below(folder: str | None, path: str) -> str:
     return f"{folder.rstrip('/')}/{path}"
 
 
-def _check_names(given: Mapping[str, Any]) -> None:
+def _check_names(given: Mapping[str, Any], *, conn_id: str) -> None:
+    """Nothing, where every field is known and none is a credential's.
+
+    A token is what a stranger's field most likely holds, so what to do about one comes before any spelling.
+    """
     known = (*FIELDS, *ADDED)
+    sent = {name for name, value in given.items() if value not in (None, "", REFUSED)}
+    if any(_is_credential(name) for name in sent):
+        raise ConfigurationError(
+            "Revoke the token or secret that was sent: Airflow may have stored it. No input of this DAG "
+            f"takes one, under any name. Put the new token into the password of connection {conn_id!r}."
+        )
     for name in given:
-        if name not in known:
+        if name not in (*known, *CREDENTIAL_NAMES):
             meant = get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean {meant[0]!r}?" if meant else ""
-            raise ConfigurationError(f"The input has a field that is not known here.{hint}")
+            hint = f" Did you mean {meant[0]!r}?" if meant and not _is_credential(meant[0]) else ""
+            raise ConfigurationError(
+                f"The input has a field that is not known here.{hint} If it held a token or another secret, "
+                "revoke that: Airflow may have stored it."
+            )
+
+
+def _is_credential(name: Any) -> bool:
+    """Whether a field of this name is likely to hold a token or another secret."""
+    letters = re.sub(r"[^a-z]", "", str(name)[:100].lower())
+    return bool(_OF_CREDENTIALS.search(letters) or get_close_matches(letters, ("accesstoken",), cutoff=0.75))

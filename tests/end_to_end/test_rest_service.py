@@ -235,13 +235,17 @@ def test_raw_identifiers_are_warned_of(runs: dict[str, Run], service: Stack) -> 
     assert not any(EMAIL in text for text in kept)
 
 
-def test_an_access_token_is_refused_before_it_is_stored(service: Stack) -> None:
-    """Airflow answers 400 with the remedy, and the token is nowhere below its home."""
+@pytest.mark.parametrize(
+    "name", ["accessToken", "access_token", "accesstoken", "token", "Access-Token", "apiKey"]
+)
+def test_an_access_token_is_refused_before_it_is_stored(service: Stack, name: str) -> None:
+    """Airflow answers 400 with the remedy, under any usual name, and the token is nowhere below its home."""
     token = "planted-access-token-0123456789"
     with pytest.raises(RestError) as refused:
-        service.trigger(DAG_ID, {"task": "list_pixels", "accessToken": token})
+        service.trigger(DAG_ID, {"task": "list_pixels", name: token})
     assert refused.value.status == 400
     assert "belongs into the password field" in refused.value.text
+    assert "Revoke" in refused.value.text
     kept = [path for path in service.home.rglob("*") if path.is_file()]
     assert not [path for path in kept if token.encode() in path.read_bytes()]
 

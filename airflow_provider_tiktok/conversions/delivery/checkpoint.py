@@ -20,7 +20,8 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
+
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 FORMAT = 2
 """Raised when the meaning of a stored checkpoint changes."""
@@ -43,7 +44,7 @@ class CheckpointStore(Protocol):
         """Keep this state; it replaces the one before."""
 
 
-class Checkpoint(Struct, frozen=True, kw_only=True):
+class Checkpoint(Sealed, frozen=True, kw_only=True):
     """The stored rows, with the counts of their events.
 
     :param fingerprint: of the input and of what decides how rows become events.

@@ -29,6 +29,7 @@ from typing import IO, Any
 
 import msgspec
 
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent
 from airflow_provider_tiktok.conversions.values import mask_emails
@@ -338,8 +339,8 @@ def _foreign(path: Path, reason: str) -> ConfigurationError:
 
 
 def _shown(path: object) -> str:
-    """A path in words; bytes of a name that are no UTF-8 are shown as a question mark."""
-    return str(path).encode("utf-8", "replace").decode()
+    """A path in words, without credentials; bytes of a name that are no UTF-8 become a question mark."""
+    return shown_path(path).encode("utf-8", "replace").decode()
 
 
 def _is_local(path: Any) -> bool:

@@ -46,6 +46,7 @@ from airflow_provider_tiktok.conversions.events import (
 )
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepare
 from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.validation import leave_out
 
 log = logging.getLogger(__name__)
@@ -151,7 +152,7 @@ def _resumption(
     )
 
 
-class _Item(Struct, frozen=True, kw_only=True):
+class _Item(Sealed, frozen=True, kw_only=True):
     """What an encoded event carries through batch and answer."""
 
     pending: Pending

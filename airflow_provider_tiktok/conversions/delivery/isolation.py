@@ -14,8 +14,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
 from airflow_provider_tiktok.conversions.errors import (
@@ -24,6 +22,7 @@ from airflow_provider_tiktok.conversions.errors import (
     RequestError,
 )
 from airflow_provider_tiktok.conversions.events import Outcome
+from airflow_provider_tiktok.conversions.sealed import Sealed, SealedRecord
 
 Send = Callable[[Batch], Answer]
 
@@ -47,7 +46,7 @@ class Budget:
             return self._left >= 0
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Sealed, frozen=True, kw_only=True):
     """What became of one encoded event.
 
     :param item: what the caller packed with the event.
@@ -61,7 +60,7 @@ class Settled(Struct, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
-class BatchReport(Struct, kw_only=True):
+class BatchReport(SealedRecord, kw_only=True):
     """What became of one batch.
 
     :param stopped_by: the error after which nothing more may be sent, ``None`` to go on.

@@ -13,18 +13,17 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.batching import Encoded
 from airflow_provider_tiktok.conversions.delivery.settling import Pending
 from airflow_provider_tiktok.conversions.events import Outcome, PreparedEvent, Violation
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 _TAKEN = (Outcome.ACCEPTED, Outcome.SKIPPED)
 _NOT_TAKEN = (Outcome.REJECTED, Outcome.UNDELIVERED)
 _ROW_BYTES = 8
 
 
-class First(Struct, frozen=True, kw_only=True):
+class First(Sealed, frozen=True, kw_only=True):
     """The event that had a name and an id first.
 
     :param row: its first source row.

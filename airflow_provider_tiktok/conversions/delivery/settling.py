@@ -36,6 +36,7 @@ from airflow_provider_tiktok.conversions.events import (
     Outcome,
     PreparedEvent,
 )
+from airflow_provider_tiktok.conversions.sealed import SealedRecord
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ REPEATS_ARE_SAFE_S = 48 * 3600
 """How long TikTok knows a repeat by its event id."""
 
 
-class Pending(Struct, kw_only=True):
+class Pending(SealedRecord, kw_only=True):
     """An event that was read, with its result as soon as there is one.
 
     :param is_past: whether a former try stored its result: it is not sent and not counted.

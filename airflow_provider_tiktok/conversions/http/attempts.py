@@ -14,7 +14,7 @@ import random as random_module
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.errors import (
@@ -37,6 +37,7 @@ from airflow_provider_tiktok.conversions.http.messages import (
 )
 from airflow_provider_tiktok.conversions.http.pace import Pace, Sign
 from airflow_provider_tiktok.conversions.http.retry import Random, RetryPolicy, delay_s
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ _LONGEST_HOLD_S = 60.0
 """A server that wants a longer rest does not speak of the pace."""
 
 
-class Exchange(Struct, frozen=True, kw_only=True):
+class Exchange(Sealed, frozen=True, kw_only=True):
     """A settled request: what the answer means, and the reply it was read from."""
 
     answer: Answer
@@ -154,7 +155,7 @@ def _may_wait(answer: Answer) -> bool:
     return answer.is_too_frequent and (answer.retry_after_s or 0.0) <= _LONGEST_HOLD_S
 
 
-class _Attempt(Struct, frozen=True, kw_only=True):
+class _Attempt(Sealed, frozen=True, kw_only=True):
     """What one attempt gave: a reply that was classified, or a fault put into the same words."""
 
     answer: Answer

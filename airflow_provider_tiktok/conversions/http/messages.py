@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 Wait = Callable[[float], bool]
 """Waits so many seconds; ``True`` at once when the run is told to stop (``threading.Event().wait``)."""
@@ -26,7 +26,7 @@ wait_unstopped: Wait = _never_stopped.wait
 """Waits, and is never told to stop."""
 
 
-class HttpRequest(Struct, frozen=True, kw_only=True):
+class HttpRequest(Sealed, frozen=True, kw_only=True):
     """One request; sent again with the same bytes when it is tried again.
 
     :param params: query as name and value, in order; names may repeat.
@@ -50,7 +50,7 @@ class HttpRequest(Struct, frozen=True, kw_only=True):
         return f"HttpRequest({self.shown})"
 
 
-class HttpReply(Struct, frozen=True, kw_only=True):
+class HttpReply(Sealed, frozen=True, kw_only=True):
     """One reply, whole."""
 
     status: int

@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.values import IDS, PEOPLE
 
 TCF, US_PRIVACY = "4", "3"
@@ -59,7 +60,7 @@ _SECTION: Final = re.compile(r"[1-9][0-9]?")
 _LANGUAGE, _COUNTRY, _MAX_VENDOR, _IS_RANGE, _VENDORS = 108, 201, 213, 229, 230
 
 
-class Consent(Struct, frozen=True, kw_only=True):
+class Consent(Sealed, frozen=True, kw_only=True):
     """What a person consented to, as whole pairs; ``None`` for a pair that is not there.
 
     :param ct: ``4`` for a TCF string, ``3`` for a US Privacy string.
@@ -77,9 +78,6 @@ class Consent(Struct, frozen=True, kw_only=True):
         """The pairs as parameters of the query."""
         pairs = structs.asdict(self).items()
         return tuple((name, value) for name, value in pairs if value is not None)
-
-    def __repr__(self) -> str:
-        return "Consent(hidden)"
 
 
 class IncompleteConsent(Exception):

@@ -24,11 +24,12 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError, TransientError
 from airflow_provider_tiktok.conversions.liveramp.envelopes import EnvelopeStatus
 from airflow_provider_tiktok.conversions.liveramp.refresh import CHANGING, EnvelopeResult
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.values import to_text
 
 TimeForm = Literal["unix", "iso", "datetime"]
@@ -210,7 +211,7 @@ def _in_full(value: Any) -> Any:
     return value.read() if hasattr(value, "read") else value
 
 
-class _Line(Struct, frozen=True, kw_only=True):
+class _Line(Sealed, frozen=True, kw_only=True):
     """One row in the file. It has the columns that a later refresh reads."""
 
     key: Any

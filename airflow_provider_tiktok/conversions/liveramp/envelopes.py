@@ -24,7 +24,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -46,6 +46,7 @@ from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import (
     is_envelope,
     value_of_answer,
 )
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 BASE_URL: Final = "https://api.rlcdn.com"
 
@@ -111,7 +112,7 @@ _NOT_APPROVED: Final = (
 )
 
 
-class EnvelopeReply(Struct, frozen=True, kw_only=True):
+class EnvelopeReply(Sealed, frozen=True, kw_only=True):
     """LiveRamp's answer about one person.
 
     :param envelope: the new value, with the statuses that have one.

@@ -54,6 +54,7 @@ from airflow_provider_tiktok.conversions.liveramp.envelopes import (
 from airflow_provider_tiktok.conversions.liveramp.identifiers import Identifier, identifiers_of
 from airflow_provider_tiktok.conversions.liveramp.records import RowSource
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.values import IDS, PEOPLE, to_event_time, to_text
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ _NOBODYS: Final = tuple(
 _WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|([0-9.]{7,15}):[0-9]{1,5}")
 
 
-class EnvelopeRow(Struct, frozen=True, kw_only=True):
+class EnvelopeRow(Sealed, frozen=True, kw_only=True):
     """One row of a store of envelopes. Personal data: never printed, logged or stored.
 
     :param key: what the store knows the row by; never looked into.
@@ -133,11 +134,8 @@ class EnvelopeRow(Struct, frozen=True, kw_only=True):
     phone: str | None = None
     custom_id: str | None = None
 
-    def __repr__(self) -> str:
-        return "EnvelopeRow(hidden)"
 
-
-class EnvelopeResult(Struct, frozen=True, kw_only=True):
+class EnvelopeResult(Sealed, frozen=True, kw_only=True):
     """What the store shall hold of one row from now on.
 
     :param envelope: the new one, or the old one where there is none; ``None`` where it must go.
@@ -327,7 +325,7 @@ def _check_columns(columns: Iterable[str], rules: RefreshRules, *, is_shared: bo
         )
 
 
-class Question(Struct, frozen=True, kw_only=True):
+class Question(Sealed, frozen=True, kw_only=True):
     """What LiveRamp is to be asked about one row.
 
     :param identifiers: to make an envelope from; empty: ``envelope`` is refreshed.
@@ -337,9 +335,6 @@ class Question(Struct, frozen=True, kw_only=True):
     consent: Consent
     envelope: str = ""
     identifiers: tuple[Identifier, ...] = ()
-
-    def __repr__(self) -> str:
-        return "Question(hidden)"
 
 
 _Planned = tuple[EnvelopeRow, Question | EnvelopeStatus]

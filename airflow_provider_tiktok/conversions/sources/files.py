@@ -16,6 +16,7 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk, rows_of
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row
@@ -29,7 +30,7 @@ from airflow_provider_tiktok.conversions.sources.compression import (
 from airflow_provider_tiktok.conversions.sources.csv_rows import read_csv
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
 from airflow_provider_tiktok.conversions.sources.json_rows import read_json, read_json_lines
-from airflow_provider_tiktok.conversions.sources.paths import FilePath, explained, shown, stamp
+from airflow_provider_tiktok.conversions.sources.paths import FilePath, explained, stamp
 from airflow_provider_tiktok.conversions.sources.places import Place, Places
 from airflow_provider_tiktok.conversions.sources.replay import Replay
 from airflow_provider_tiktok.conversions.sources.strangers import check_head, find_foreign_ending
@@ -147,7 +148,7 @@ class FilesSource:
                 table = self._open(path, format=name, stack=stack)
                 if _TABULAR.issuperset(self._formats):
                     self._columns = table.columns or self._columns
-                self._places.enter(shown(path))
+                self._places.enter(shown_path(path))
                 for chunk, lines in table.chunks if table.columns else map(self._replayed, table.chunks):
                     if len(chunk):
                         self._places.note(len(chunk), lines=lines)
@@ -165,12 +166,12 @@ class FilesSource:
         stream = buffered(stack.enter_context(path.open("rb")))
         compression = find_compression(stream) if self._compression == "auto" else self._compression
         plain = stack.enter_context(unpacked(stream, compression=compression))
-        check_head(plain.peek(4096)[:4096], name=shown(path), format=format, encoding=self._encoding)
+        check_head(plain.peek(4096)[:4096], name=shown_path(path), format=format, encoding=self._encoding)
         return _READERS[format](plain, self._options(path, format=format), stack)
 
     def _options(self, path: FilePath, *, format: str) -> TableOptions:
         return TableOptions(
-            name=shown(path),
+            name=shown_path(path),
             encoding=self._encoding,
             delimiter="\t" if format == "tsv" else self._delimiter,
             columns=self._csv_columns,
@@ -270,16 +271,16 @@ def _at_least_one(value: int, *, argument: str) -> int:
 def _find_format(path: FilePath, *, stated: str) -> str:
     if _one_of(("auto", *_READERS), stated, argument="format") != "auto":
         return stated
-    name = shown(path).lower()
+    name = shown_path(path).lower()
     for ending in _PACKED_ENDINGS:
         name = name.removesuffix(ending)
     for ending, format_ in _ENDINGS.items():
         if name.endswith(ending):
             return format_
     if told := find_foreign_ending(name):
-        raise ConfigurationError(f"format: {shown(path)} {told}.")
+        raise ConfigurationError(f"format: {shown_path(path)} {told}.")
     raise ConfigurationError(
-        f"format: the name of {shown(path)} does not tell it. State one of: {', '.join(_READERS)}."
+        f"format: the name of {shown_path(path)} does not tell it. State one of: {', '.join(_READERS)}."
     )
 
 

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import lzma
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from gzip import BadGzipFile
 from typing import Any, Protocol
 
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 
 
@@ -26,24 +26,13 @@ class FilePath(Protocol):
         """The file's ``st_size``, and ``st_mtime`` where it is known."""
 
 
-def shown(path: FilePath) -> str:
-    """The path for people: a URL without password and query, which may hold a signature."""
-    text = str(path)
-    if "://" not in text:
-        return text
-    return _PASSWORD.sub(r"\1@", text.partition("?")[0])
-
-
-_PASSWORD = re.compile(r"(://[^/@:]*):[^/@]*@")
-
-
 def stamp(path: FilePath) -> list[Any] | None:
     """What tells this version of the file from others, ``None`` where its size is not known."""
     with explained(path):
         stat = path.stat()
     size = getattr(stat, "st_size", None)
     time = getattr(stat, "st_mtime_ns", None) or getattr(stat, "st_mtime", None)
-    return None if size is None else [shown(path), size, time]
+    return None if size is None else [shown_path(path), size, time]
 
 
 _MISSING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -56,7 +45,7 @@ def explained(path: FilePath) -> Iterator[None]:
     try:
         yield
     except (*_DAMAGED, OSError, UnicodeError) as error:
-        raise _explain(error, name=shown(path)) from None
+        raise _explain(error, name=shown_path(path)) from None
 
 
 def _explain(error: Exception, *, name: str) -> ConfigurationError | TransientError:

@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, Chunk, RecordChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 MAX_COLUMNS = 10_000
 """A table with more columns is no table of events; also bounds what one row unfolds to."""
@@ -29,6 +28,9 @@ class LinedChunk(NamedTuple):
     chunk: Chunk
     lines: Sequence[int] | None
 
+    def __repr__(self) -> str:
+        return "LinedChunk(hidden)"
+
 
 class SizedRow(NamedTuple):
     """A row, the number of its text line (``None`` for none) and about how much it holds."""
@@ -37,8 +39,11 @@ class SizedRow(NamedTuple):
     line: int | None
     size: int
 
+    def __repr__(self) -> str:
+        return "SizedRow(hidden)"
 
-class Table(Struct, frozen=True, kw_only=True):
+
+class Table(Sealed, frozen=True, kw_only=True):
     """The rows of one open file, to be read once.
 
     :param columns: column names, ``None`` where each row has its own or the file is empty.
@@ -52,7 +57,7 @@ class Table(Struct, frozen=True, kw_only=True):
         return "Table(hidden)"
 
 
-class TableOptions(Struct, frozen=True, kw_only=True):
+class TableOptions(Sealed, frozen=True, kw_only=True):
     """How one file is to be read.
 
     :param name: the file, as people are told of it.

@@ -22,6 +22,7 @@ from msgspec import Raw, Struct, structs
 
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.validation import (
     GROUP_SOURCES,
     INAPPLICABLE_KEYS,
@@ -188,7 +189,7 @@ _RECORD = _Writer(number=_record_number, text=_record_text, other=_record_other)
 # ---------------------------------------------------------------------------------------- one request
 
 
-class Frame(Struct, frozen=True, kw_only=True):
+class Frame(Sealed, frozen=True, kw_only=True):
     """A request without its events: what stands before and after them.
 
     :param before: UTF-8 JSON up to and with the bracket that opens ``data``.

@@ -36,6 +36,7 @@ from airflow_provider_tiktok.conversions.events import (
     Properties,
 )
 from airflow_provider_tiktok.conversions.http import HttpReply, describe, judge_status, read_retry_after
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 # ------------------------------------------------------------------------------------------ the table
 
@@ -346,7 +347,7 @@ def _field_names() -> frozenset[str]:
 _FIELD_NAMES = _field_names()
 
 
-class _Reading(Struct, frozen=True):
+class _Reading(Sealed, frozen=True):
     """A reply with a code, and what is known of its request."""
 
     reply: HttpReply

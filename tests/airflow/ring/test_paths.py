@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -199,3 +200,19 @@ def test_deployment_names_the_folder(monkeypatch: pytest.MonkeyPatch):
     """The deployment can name a folder for all tasks."""
     monkeypatch.setenv("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", "s3://letters/")
     assert default_dead_letters(context(run_id="r")) == "s3://letters/shop/r/group.send.jsonl"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nowhere://key:planted@bucket/x.jsonl",
+        "memory://key:planted@bucket/*.jsonl",
+        "s3://key:plan/ted:planted@bucket/x.jsonl",
+        "https://planted@127.0.0.1:1/x.jsonl?sig=planted",
+    ],
+)
+def test_no_credential_of_an_address_is_told(path: str):
+    """What cannot be found or read is named without what gives access to it, in what it came from as well."""
+    with pytest.raises(ConfigurationError) as refused:
+        find_files(path)
+    assert "planted" not in "".join(traceback.format_exception(refused.value))

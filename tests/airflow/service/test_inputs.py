@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.exceptions import ParamValidationError
+from airflow.providers.common.compat.sdk import Param
 
-from airflow_provider_tiktok.service.inputs import ADDED, NOTES, form_fields
+from airflow_provider_tiktok.service.inputs import ADDED, CREDENTIAL_NAMES, NOTES, REFUSED, form_fields
 
 WANTED: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "input_schema.json").read_text())
 """The input of the service that this DAG can take the place of, as its interface was published."""
@@ -18,8 +20,9 @@ FORM = form_fields()
 
 
 def test_every_field_is_there_and_no_other() -> None:
-    """The form has the fields of the service, and those that are marked as added."""
-    assert set(FORM) == {*WANTED["properties"], *ADDED}
+    """The form has the fields of the service, and those that are marked as added; constants are not shown."""
+    shown = {name for name, field in FORM.items() if not field.get("const")}
+    assert shown == {*WANTED["properties"], *ADDED}
 
 
 @pytest.mark.parametrize("name", WANTED["properties"])
@@ -58,6 +61,16 @@ def test_a_token_fits_into_no_form() -> None:
     """The field for a token takes no text, so Airflow refuses one before it stores the run."""
     assert FORM["accessToken"]["maxLength"] == 0
     assert "connection" in FORM["accessToken"]["description_md"]
+
+
+@pytest.mark.parametrize("name", CREDENTIAL_NAMES)
+def test_a_token_under_another_name_is_not_taken(name: str) -> None:
+    """Airflow refuses it before it stores the run, quotes what to do, and passes its own constant."""
+    param = Param(**FORM[name])
+    assert param.resolve() == REFUSED
+    for value in ("planted-token", "", None, 7, ["planted-token"]):
+        with pytest.raises(ParamValidationError, match="Revoke"):
+            param.resolve(value)
 
 
 def test_every_task_has_its_fields_in_groups() -> None:

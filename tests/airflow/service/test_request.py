@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.service.inputs import form_fields
-from airflow_provider_tiktok.service.request import Request, path_below, read_request
+from airflow_provider_tiktok.service.inputs import ADDED, CREDENTIAL_NAMES, FIELDS, REFUSED, form_fields
+from airflow_provider_tiktok.service.request import Request, _is_credential, path_below, read_request
 
 NOW = 1_764_000_000
 DEFAULTS = {name: field["default"] for name, field in form_fields().items()}
@@ -156,7 +156,9 @@ def test_raw_identifiers_are_noticed(given: dict[str, Any], shows: bool) -> None
         ({"events": "[]", "eventsPath": "a.jsonl"}, "give one of them"),
         ({"task": "send_everything"}, "send_event, send_batch_events"),
         ({"emial": "planted-token"}, "'email'"),
-        ({"planted-token": 1}, "not known"),
+        ({"emial": "planted-token"}, "revoke that"),
+        ({"planted-name": 1}, "not known"),
+        ({"planted-token": 1}, "Revoke"),
     ],
 )
 def test_input_that_cannot_be_meant_is_refused(given: dict[str, Any], said: str) -> None:
@@ -164,6 +166,29 @@ def test_input_that_cannot_be_meant_is_refused(given: dict[str, Any], said: str)
     with pytest.raises(ConfigurationError, match=said) as refused:
         asked(**given)
     assert "planted-token" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *CREDENTIAL_NAMES,
+        *("acessToken", "accesTokn", "ACCESSTOKEN", "X-API-Key", "pixelToken", "tt_access_token", "jwt"),
+        *("long_lived_token", "Bearer", "session_id", "private.key", "passwd", "access token ", "key"),
+        "а" + "ccessToken",  # the first letter is Cyrillic
+    ],
+)
+def test_a_token_under_any_name_is_to_be_revoked(name: str) -> None:
+    """What to do about a token that was sent comes first, and nobody is told how to spell its field."""
+    with pytest.raises(ConfigurationError, match=r"^Revoke the token") as refused:
+        asked(**{name: "planted-token", "emial": "x"})
+    assert "planted-token" not in str(refused.value)
+    assert "accessToken" not in str(refused.value)
+
+
+def test_no_field_that_is_taken_is_a_credential() -> None:
+    """The fields of an input, and the constants that Airflow fills in, are taken."""
+    assert asked(**dict.fromkeys(CREDENTIAL_NAMES, REFUSED), pixelCode="p").pixel_code == "p"
+    assert not [name for name in (*FIELDS, *ADDED) if name != "accessToken" and _is_credential(name)]
 
 
 def test_empty_texts_are_absent() -> None:
