@@ -94,8 +94,10 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         readable by its owner only.
     :param refresh_after: younger envelopes are left alone.
     :param lifetime: older envelopes cannot be renewed and are reported as ``expired``.
-    :param require_consent: ``always``: rows without a consent string are not sent. ``by_country``: they are
-        sent outside of the EU, the EEA and the United Kingdom, by ``country``. ``never``: they are sent.
+    :param require_consent: ``always``: rows without a consent string are not sent. ``by_country``: rows
+        without a TCF string are sent only if ``country`` is an ISO 3166 alpha-2 code known to lie outside the
+        EU, the EEA and the United Kingdom with all territories, and Switzerland. ``never``: rows without a
+        string are sent. A text that is no consent string keeps its row back everywhere.
     :param retrieve_missing: whether envelopes that are missing or expired are made anew from ``email``,
         ``phone`` or ``custom_id``, which the rows then hold unhashed. LiveRamp's digests are not TikTok's.
     :param fold_addresses: whether tags, and the dots of Gmail's addresses, are dropped before hashing.

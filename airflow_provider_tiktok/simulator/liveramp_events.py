@@ -34,7 +34,8 @@ from airflow_provider_tiktok.simulator.strict_json import NotJson, read_json
 PREFIX = "/send-events/"
 
 _EMAIL = re.compile(r"[^\s@/?&=]+@[^\s@/?&=]+\.[^\s@/?&=]+")
-_E164 = re.compile(r"\+[0-9]{7,15}")
+# A plus, then seven to fifteen digits with at most signs between them.
+_NUMBER_WITH_PLUS = re.compile(r"\W*\+(\W*[0-9]){7,15}\W*")
 _DIGEST = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 # An id for removing repeats may well be a digest of a business key.
 _MAY_BE_DIGEST = frozenset({"event_id", "order_id"})
@@ -246,7 +247,7 @@ def _name_at(event: JsonObject, path: Path) -> str:
 _FORBIDDEN: Mapping[str, Callable[[str, str], bool]] = {
     "unresolved template": lambda _, text: "{{" in text or "}}" in text,
     "looks like an e-mail address": lambda _, text: bool(_EMAIL.search(unquote(text))),
-    "looks like a phone number": lambda _, text: bool(_E164.fullmatch(text)),
+    "looks like a phone number": lambda _, text: bool(_NUMBER_WITH_PLUS.fullmatch(unquote(text)[:60])),
     "looks like a digest": lambda name, text: name not in _MAY_BE_DIGEST and bool(_DIGEST.fullmatch(text)),
 }
 

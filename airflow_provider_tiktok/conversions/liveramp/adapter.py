@@ -74,6 +74,9 @@ _OPENING, _CLOSING = b'{"events":[', b"]}"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 _PHONE_NUMBER: Final = re.compile(r"[0-9.-]{7,16}")
 
+_IN_PART: Final = frozenset({206, 207})
+"""Statuses of success that speak of more than one outcome."""
+
 _LONGEST_BODY: Final = 65_536
 _PAGE: Final = re.compile(rb"<[^\0]*?<(?:title|body|form|h1)\b", re.IGNORECASE)
 _FAILED: Final = frozenset({"error", "failed", "failure", "invalid", "refused", "rejected"})
@@ -215,6 +218,8 @@ def _verdict_of(reply: HttpReply, verdict: Verdict) -> Verdict:
         return Verdict.PAYLOAD
     if verdict is not Verdict.ACCEPTED:
         return verdict
+    if reply.status in _IN_PART:
+        return Verdict.UNKNOWN
     body = reply.body[:_LONGEST_BODY].lstrip()
     if _PAGE.match(body):  # some proxy's, or another host's
         return Verdict.UNKNOWN

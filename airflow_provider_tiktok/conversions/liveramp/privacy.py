@@ -19,7 +19,11 @@ from msgspec import structs
 from airflow_provider_tiktok.conversions.events import App, Content, PreparedEvent
 from airflow_provider_tiktok.conversions.values import holds_email, shown_name
 
-_PHONE: Final = re.compile(r"\+[0-9]{7,15}")
+_PHONE: Final = re.compile(
+    r"(?:tel:)?(?:\+[ ()./-]*[0-9](?:[ ()./-]{0,3}[0-9]){6,14}|\([2-9][0-9]{2}\) ?[0-9]{3}[ .-]?[0-9]{4})"
+)
+"""A number as people write it, with a plus or the brackets of North America: without them it may be an id."""
+_LONGEST_PHONE: Final = 40
 _DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}")
 _PERSONAL_KEY: Final = re.compile(
     r"(hashed_)?(e_?mail|phone|first_?name|last_?name|address|birth_?(date|day))(_.*)?"
@@ -75,7 +79,7 @@ def _is_personal(path: str, text: str) -> bool:
     if holds_email(text):
         return True
     text = unquote(text)
-    if _PHONE.fullmatch(text):
+    if len(text) <= _LONGEST_PHONE and _PHONE.fullmatch(text.strip()):
         return True
     return len(text) == 64 and path not in _MAY_BE_DIGEST and _DIGEST.fullmatch(text) is not None
 

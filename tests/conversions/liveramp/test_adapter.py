@@ -162,6 +162,13 @@ def test_a_success_that_speaks_of_failure_is_none(body: bytes, verdict: Verdict)
     assert client(Script(HttpReply(status=200, body=body, headers={}))).send([b"{}"]).verdict is verdict
 
 
+@pytest.mark.parametrize("status", [206, 207])
+def test_a_success_in_part_is_not_taken_for_a_whole_one(status: int) -> None:
+    """Which events it means is in a body that nobody documents."""
+    with pytest.raises(ProtocolError):
+        client(Script(HttpReply(status=status, body=b"[]", headers={}))).send([b"{}"])
+
+
 def test_a_page_for_people_is_no_answer() -> None:
     """A proxy's login, or a host that is not LiveRamp's: nothing was taken, and the run must not be green."""
     page = HttpReply(status=200, body=b"\n<!doctype html><title>Sign in</title>", headers={})

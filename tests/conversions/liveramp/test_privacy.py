@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from airflow_provider_tiktok.conversions.liveramp.payload import to_record
 from airflow_provider_tiktok.conversions.liveramp.privacy import find_personal, without_personal
 from tests.conversions.liveramp.samples import app_record, prepared, web_record
@@ -43,3 +45,23 @@ def test_an_order_s_digest_is_no_person() -> None:
     digest = "b" * 64
     properties = {"order_id": digest, "hint": digest}
     assert list(find_personal(prepared(web_record(properties=properties)))) == ["properties.hint"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("+12025550123", "+1 202-555-0123", "+1 (202) 555-0123", " +1.202.555.0123 ", "tel:+12025550123"),
+        *("(202) 555-0123", "%2B12025550123", "+44 20 7946 0123", "+49 (0) 30 901820"),
+    ],
+)
+def test_a_number_is_personal_however_it_is_written(text: str) -> None:
+    """With signs between its digits, too."""
+    assert list(find_personal(prepared(web_record(properties={"note": text})))) == ["properties.note"]
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-11-23", "24.98", "+1.5", "4006381333931", "2025550123", "+1", "1-2-3", "+" * 60]
+)
+def test_other_digits_are_no_number(text: str) -> None:
+    """Without a plus or brackets they may be an order, a date or an article."""
+    assert list(find_personal(prepared(web_record(properties={"note": text})))) == []
