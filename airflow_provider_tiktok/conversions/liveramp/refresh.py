@@ -373,7 +373,7 @@ class _Run:
     def _store_held(self, store: EnvelopeStore) -> None:
         """Store what is held. Envelopes are removed only if LiveRamp gave one to anybody, or to few none."""
         if not self._is_proven() and self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT] >= _IN_A_ROW:
-            raise self._stopped_by or self._none_for_anybody()
+            raise self._stopped_by or (self._stopped() if self._stop.is_set() else self._none_for_anybody())
         answered, self._held = self._held, []
         results = store.write(answered) or answered
         self.statuses.update(result.status.value for result in results)
@@ -482,7 +482,7 @@ class _Run:
         if self._failed_in_a_row >= _IN_A_ROW:
             raise self._too_many_failed(self._failed_in_a_row)
         if self._stop.is_set():
-            raise TransientError("The run was told to stop before it was done.", attempts=self.requests)
+            raise self._stopped()
 
     def _has_success(self, *, but: EnvelopeStatus | None = None) -> bool:
         """Whether LiveRamp answered about anybody."""
@@ -494,6 +494,9 @@ class _Run:
             "the column of envelopes holds envelopes.",
             attempts=self.requests,
         )
+
+    def _stopped(self) -> TransientError:
+        return TransientError("The run was told to stop before it was done.", attempts=self.requests)
 
     def _none_for_anybody(self) -> ConfigurationError:
         count = self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT]

@@ -462,6 +462,20 @@ def test_many_opt_outs_are_believed_once_somebody_has_an_envelope() -> None:
     assert list(store.results) == list(range(70))
 
 
+def test_a_run_that_is_told_to_stop_in_doubt_removes_nothing_and_may_be_tried_again() -> None:
+    """It has not seen enough to call the setting wrong."""
+    stop, store = threading.Event(), Memory()
+
+    def say(envelope: str) -> HttpReply:
+        if envelope == "Ag-30":
+            stop.set()
+        return reply(204)
+
+    ended = run([row(n) for n in range(70)], LiveRamp(say), store, page_size=40, max_in_flight=1, stop=stop)
+    assert isinstance(ended.stopped_by, TransientError)
+    assert (store.results, store.is_finished) == ({}, False)
+
+
 def test_few_opt_outs_are_believed() -> None:
     """A small store may well hold none but those."""
     store = Memory()
