@@ -57,6 +57,12 @@ _BETWEEN_LETTERS: Final = re.compile(r"[\s_+\u00ad\u200b-\u200f\u2060\ufeff]+")
 _BETWEEN_WORDS: Final = re.compile(r"[\s_,;:|/-]+")
 
 
+_MAY_BE: Final = re.compile(
+    r"[\W_]*(?:na|ni|no|nu|np|n[./\\]|un|0|ff|-1|1[.]|ob|pd|db|sy|gu|an|re|va|di|er|sp|ca|\Z)|.*[%&]", re.IGNORECASE
+)
+"""How markers in ASCII begin: what nearly all values are told from them by, at the price of one look."""
+
+
 class NullRule(Struct, frozen=True, kw_only=True):
     """What stands for no value in one kind of field.
 
@@ -77,7 +83,7 @@ class NullRule(Struct, frozen=True, kw_only=True):
 
     def holds(self, text: str) -> bool:
         """Whether the text stands for no value."""
-        if len(text) > _LONGEST or "@" in text:
+        if len(text) > _LONGEST or "@" in text or (text.isascii() and not _MAY_BE.match(text)):
             return False
         plain = text.strip().casefold()
         if plain in self.real or (self.has_names and _is_name(text)):
