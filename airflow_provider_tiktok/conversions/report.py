@@ -42,7 +42,7 @@ def _lines(receipt: Receipt) -> Iterator[str]:
         yield f"  The run was stopped by {receipt.stopped_by}."
     yield from _findings("Why events were rejected", receipt.violations)
     yield from _findings("Warnings, which keep no event back", receipt.warnings)
-    yield from _findings("Identifiers left out", receipt.dropped)
+    yield from _findings("Values left out", receipt.dropped)
     yield from _coverage(receipt)
     if receipt.dead_letter_path:
         yield f"{receipt.dead_letters:,} dead letters in {receipt.dead_letter_path}"

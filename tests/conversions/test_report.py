@@ -64,7 +64,7 @@ def test_a_mixed_run() -> None:
         "  properties.value: negative  1  rows 2  Give zero or more.",
         "Warnings, which keep no event back",
         "  user: no_match_key  1  rows 2  Map an identifier.",
-        "Identifiers left out",
+        "Values left out",
         "  user.phone: no_country_code  1  rows 1",
         "Match keys of the 1 events fit to be sent",
         "  email  1  100.0 %",

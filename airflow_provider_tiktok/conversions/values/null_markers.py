@@ -33,11 +33,11 @@ NULL_MARKER_REMEDY: Final = "Leave the field empty, or write SQL's NULL, where t
 
 _WRITTEN: Final = r"""
     null none nil nan na nat n/a n.a. n.a n\a undef undefined unset unspecified unknown
-    notset notavailable notapplicable notprovided notspecified notdefined notknown novalue nodata
+    notset notavailable notapplicable notprovided notspecified notdefined notknown notfound novalue nodata
+    unavailable missing empty blank
     -nan +nan -1.#ind 1.#ind -1.#qnan 1.#qnan
     #n/a #na #n/an/a #null! #ref! #value! #name? #div/0! #num! #error! #spill! #calc!
     \n \0 objectobject pd.na np.nan dbnull system.dbnull
-    . ? ?? ???
 """
 _MARKERS: Final = frozenset(_WRITTEN.split())
 _OF_NAMES: Final = frozenset({"null", "none", "nil", "nan", "na", "nat"})
@@ -50,6 +50,8 @@ _HASHED_AS_THEY_STAND: Final = (
 _NIL: Final = re.compile(r"([0f])\1{7}-?\1{4}-?\1{4}-?\1{4}-?\1{12}")
 """The UUID of zeros, which RFC 9562 calls nil, and that of ones."""
 _NUMBER_OF_NOBODY: Final = re.compile(r"[+-]?0{1,12}(?:\.0+)?|-1")
+_DASHES: Final = re.compile(r"[-\u2010-\u2015\u2212]+")
+_MARKS: Final = re.compile(r"[-\u2010-\u2015\u2212.?/|~\u2026]+")
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _AROUND: Final = re.compile(rf"\A=?[{_QUOTES}(\[{{<]+|[{_QUOTES})\]}}>]+\Z")
 _ESCAPED: Final = re.compile(r"%[0-9a-fA-F]{2}|&#?\w+;")
@@ -58,7 +60,8 @@ _BETWEEN_WORDS: Final = re.compile(r"[\s_,;:|/-]+")
 
 
 _MAY_BE: Final = re.compile(
-    r"[\W_]*(?:na|ni|no|nu|np|n[./\\]|un|0|ff|-1|1[.]|ob|pd|db|sy|gu|an|re|va|di|er|sp|ca|\Z)|.*[%&]", re.IGNORECASE
+    r"[\W_]*(?:\Z|n\Z|0|ff|-1|1[.]|n[aiopu./\\]|un|gu|an|ob|mi|em|bl|[pd][db]|sy|re|va|di|er|sp|ca)|.*[%&]",
+    re.IGNORECASE,
 )
 """How markers in ASCII begin: what nearly all values are told from them by, at the price of one look."""
 
@@ -96,7 +99,9 @@ class NullRule(Struct, frozen=True, kw_only=True):
             return True
         if not self.is_number_real and _NUMBER_OF_NOBODY.fullmatch(text):
             return True
-        return (not self.is_nil_real and _NIL.fullmatch(text) is not None) or _is_dashes(text)
+        if not self.is_nil_real and _NIL.fullmatch(text):
+            return True
+        return (_DASHES if self.has_names else _MARKS).fullmatch(text) is not None
 
     def _is_marker_repeated(self, text: str) -> bool:
         """Whether the text is several empty columns put together, such as ``null_null``."""
@@ -181,7 +186,3 @@ def _without_dress(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return _AROUND.sub("", text).strip()
-
-
-def _is_dashes(text: str) -> bool:
-    return bool(text) and all(unicodedata.category(c) == "Pd" or c == "\N{MINUS SIGN}" for c in text)
