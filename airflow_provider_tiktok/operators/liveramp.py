@@ -280,7 +280,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 
         if self.path is not None:
-            return open_files(self.path, storage_conn_id=self.storage_conn_id, format=self.format)
+            return self._open_files(self.path)
         if self.sql is None:
             return RecordsSource(reveal(self.envelopes))
         return open_rows(
@@ -291,6 +291,16 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
             page_size=self.page_size,
             writer=writer,
         )
+
+    def _open_files(self, path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> RowSource:
+        """The files, none of which is the one that results are written to: it has four columns alone."""
+        source = open_files(path, storage_conn_id=self.storage_conn_id, format=self.format)
+        if self.output_path is not None and source.reads(Path(self.output_path).expanduser()):
+            raise ConfigurationError(
+                "output_path is one of the files of path: results hold key, envelope, refreshed_at and status, "
+                "and would take the place of the rows' addresses and consent. Write them elsewhere."
+            )
+        return source
 
 
 def _check_one_given(operator: LiveRampRefreshEnvelopesOperator, *names: str) -> None:

@@ -56,6 +56,11 @@ class LiveRampRecords:
         oldest: float | None = getattr(self._source, "oldest_replay_time", None)
         return oldest
 
+    def locate(self, row: int) -> Any:
+        """Where a row stands, as the source tells it; ``None`` where its number says all."""
+        locate = getattr(self._source, "locate", None)
+        return None if locate is None else locate(row)
+
     def fingerprint(self) -> str | None:
         """The source's fingerprint."""
         return self._source.fingerprint()

@@ -253,6 +253,19 @@ def test_a_file_of_envelopes_is_refreshed(
     assert counts["statuses"] == {"refreshed": 1}
 
 
+def test_results_do_not_take_the_place_of_the_rows(refresh: Any, liveramp: Simulator, tmp_path: Path) -> None:
+    """They lack address and consent; and among other files, each run would read twice as much as the last."""
+    no_table: dict[str, Any] = {"sql": None, "table": None}
+    rows, output = tmp_path / "rows.jsonl", tmp_path / "results.jsonl"
+    rows.write_text(json.dumps({"key": "k", "envelope": "Ag-1", "ip": IP, "ct": "3", "cv": CONSENT}) + "\n")
+    before = rows.read_text()
+    assert refresh(path=str(tmp_path / "*.jsonl"), output_path=output, **no_table)["rows"] == 1
+    for path, place in ((tmp_path / "*.jsonl", output), (rows, rows), (tmp_path, rows)):
+        with pytest.raises(PermanentFailure, match="output_path is one of the files"):
+            refresh(path=str(path), output_path=place, **no_table)
+    assert rows.read_text() == before
+
+
 def test_a_first_envelope_is_made_where_asked(refresh: Any, liveramp: Simulator, tmp_path: Path) -> None:
     """From an unhashed address, and never by default."""
     row = {"key": "k", "email": "person@example.com", "ip": IP, "ct": "3", "cv": CONSENT}

@@ -125,6 +125,7 @@ def test_a_dead_letter_needs_its_envelope_again(task: Task, liveramp: Simulator,
         run(FilesToLiveRampOperator(task_id="send", **again), task)
 
     letter = json.loads(letters.read_text())
+    assert letter["place"].endswith("events.jsonl, line 1")
     assert "Ag-1" not in letters.read_text()
     letter["event"]["user"] = {"envelope": {"1": "Ag-1"}[letter["event_id"]]}
     letters.write_text(json.dumps(letter))

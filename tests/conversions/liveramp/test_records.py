@@ -37,6 +37,17 @@ def test_the_source_behind_says_what_it_is() -> None:
     assert wrapped.columns == source.columns
 
 
+def test_the_source_behind_says_where_a_row_stands() -> None:
+    """So that a dead letter names file and line, as elsewhere; where a number says all, nothing does."""
+
+    class Placed(RecordsSource):
+        def locate(self, row: int) -> str:
+            return f"line {row}"
+
+    assert LiveRampRecords(Placed([])).locate(7) == "line 7"
+    assert LiveRampRecords(RecordsSource([])).locate(7) is None
+
+
 def test_an_early_end_closes_the_source() -> None:
     """A run that stops leaves no cursor open."""
     closed = []
