@@ -297,8 +297,8 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         source = open_files(path, storage_conn_id=self.storage_conn_id, format=self.format)
         if self.output_path is not None and source.reads(Path(self.output_path).expanduser()):
             raise ConfigurationError(
-                "output_path is one of the files of path: results hold key, envelope, refreshed_at and status, "
-                "and would take the place of the rows' addresses and consent. Write them elsewhere."
+                "output_path is one of the files of path: results hold key, envelope, refreshed_at and "
+                "status, and would take the place of the rows' addresses and consent. Write them elsewhere."
             )
         return source
 
