@@ -45,7 +45,6 @@ ESSENTIAL: Final = frozenset(
         "event_time",
         "event_id",
         "is_hashed",
-        "limited_data_use",
         "properties.value",
         "page.url",
         "app.app_id",
@@ -53,8 +52,8 @@ ESSENTIAL: Final = frozenset(
     }
 )
 """Event paths whose value, if it is there and cannot be read, keeps the event back: without it the event
-would say something else, count twice, or go against a person's wish. Any other value that cannot be read is
-left out of its event and counted as a warning: an odd optional value costs no conversion."""
+would say something else or count twice. Any other value that cannot be read is left out of its event and
+counted as a warning: an odd optional value costs no conversion."""
 
 AttStatus = Literal["AUTHORIZED", "DENIED", "NOT_DETERMINED", "RESTRICTED", "NOT_APPLICABLE"]
 

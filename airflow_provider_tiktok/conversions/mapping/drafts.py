@@ -23,6 +23,7 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     Field,
 )
 from airflow_provider_tiktok.conversions.values import (
+    IDS,
     NULL_MARKER,
     NULL_MARKER_REMEDY,
     NullValues,
@@ -38,7 +39,8 @@ _CUSTOM_EVENT = "CustomEvent"
 _NO_CUSTOM_NAME = "Name the custom event in customEventName."
 _NONE_NAMED = NullValues()
 
-_CONSENT = FIELDS["consent"]
+_CAREFUL: Mapping[str, bool] = {"consent": False, "limited_data_use": True}
+"""A person's wishes that cannot be read: no consent, and limited use of the data."""
 
 Record = Mapping[str, Any]
 """One readable row: column name to value."""
@@ -89,18 +91,18 @@ class Draft:
 
         An event goes without the value, unless the field is essential or a key of the record has no meaning.
         """
-        if field is _CONSENT:
-            self._take_for_no(error)
+        if field.path in _CAREFUL:
+            self._take_carefully(field, error)
             return
         self.faulty.add(field)
         for one in single_errors(error, path=_first_item(field.path)):
             is_fatal = field.path in ESSENTIAL or one.rule in _OF_THE_RECORD
             self.violations.append(Violation(one.path, one.rule, one.remedy, is_fatal=is_fatal))
 
-    def _take_for_no(self, error: Exception) -> None:
-        """Counts consent that cannot be read for a no: it costs the event no more than a plain no does."""
-        self.values["event"]["consent"] = False
-        for one in single_errors(error, path=_CONSENT.path):
+    def _take_carefully(self, field: Field, error: Exception) -> None:
+        """Takes a wish that cannot be read for the stricter one; it costs the event no more than that."""
+        self.values[field.section][field.name] = _CAREFUL[field.path]
+        for one in single_errors(error, path=field.path):
             self.violations.append(Violation(one.path, one.rule, one.remedy, is_fatal=False))
 
     def leave_out(self, path: str) -> None:
@@ -111,7 +113,12 @@ class Draft:
         """The typed value without null markers, which are taken down; ``None`` for no value."""
         if self._is_null(field, raw):
             return self.leave_out(field.path)
-        value = field.convert(raw)
+        try:
+            value = field.convert(raw)
+        except EventError:
+            if field.is_figure and isinstance(raw, str) and IDS.holds(raw):
+                return self.leave_out(field.path)
+            raise
         if isinstance(raw, str) and isinstance(value, str):
             return value
         return self._without_nulls(field, value)

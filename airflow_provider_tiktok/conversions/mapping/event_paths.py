@@ -41,10 +41,15 @@ from airflow_provider_tiktok.conversions.values import (
     shown_name,
     to_consent,
     to_contents,
+    to_count,
+    to_currency,
     to_event_time,
     to_id,
     to_ids,
+    to_integer,
+    to_number,
     to_open_value,
+    to_quantity,
     to_text,
     to_texts,
 )
@@ -56,6 +61,8 @@ class Field(Struct, frozen=True):
     :param is_collected: whether the values of several columns and rows are put together; otherwise the
         first one wins.
     :param nulls: which texts stand for no value in it; ``None``: none but those the run names.
+    :param is_figure: whether its values are numbers, times or codes: no null marker can be one of them,
+        and only what cannot be read needs to be looked at.
     """
 
     path: str
@@ -64,6 +71,7 @@ class Field(Struct, frozen=True):
     convert: Converter
     is_collected: bool = False
     nulls: NullRule | None = None
+    is_figure: bool = False
 
 
 STRUCTS: Mapping[str, type[Struct]] = {"user": RawUser, "page": Page, "app": App, "ad": Ad, "lead": Lead}
@@ -100,12 +108,16 @@ _NULLS: Mapping[str, NullRule] = {
 search may well say "none"."""
 
 
+_FIGURES = (to_event_time, to_number, to_integer, to_count, to_quantity, to_currency)
+
+
 def _fields_of(section: str, converters: Mapping[str, Converter], *, prefix: str) -> Iterator[Field]:
     for name, convert in converters.items():
         path = prefix + name
         is_text = section in STRUCTS and convert in (to_text, to_id, to_texts, to_ids)
         nulls = _NULLS.get(path, IDS if is_text else None)
-        yield Field(path, section, name, convert, convert in (to_texts, to_ids, to_contents), nulls)
+        is_collected = convert in (to_texts, to_ids, to_contents)
+        yield Field(path, section, name, convert, is_collected, nulls, is_figure=convert in _FIGURES)
 
 
 def _known_fields() -> Iterator[Field]:

@@ -26,6 +26,7 @@ _EXACT = Context(prec=400)
 """Digits enough for any sum of products that ``values`` lets through."""
 
 _CURRENCY = "properties.currency"
+_AMOUNTS = ("value", "predicted_ltv", "preferred_price_range")
 _BEARS_ON_SUM = re.compile(r"properties\.contents(?:\[[0-9]{1,9}\](?P<amount>\.price|\.quantity)?)?")
 
 _NO_PRICE = "Give every row of the group a price, or map properties.value: the sum would be too small."
@@ -88,11 +89,16 @@ def _add_value(draft: Draft, *, is_grouped: bool) -> None:
     is_priced = len(unpriced) < len(contents)
     if _is_spoilt(draft, is_needed=is_grouped or is_priced) or not is_priced:
         return
-    if not unpriced:
+    if not unpriced and not _counts_nothing(contents):
         draft.values["properties"]["value"] = _sum_of(contents)
-    elif is_grouped:
+    elif is_grouped and unpriced:
         for place in unpriced:
             draft.refuse(f"{CONTENTS}[{place}].price", EventError("missing", remedy=_NO_PRICE))
+
+
+def _counts_nothing(contents: Sequence[Content]) -> bool:
+    """Whether something has a price and of nothing there is a piece: then the quantities say no amounts."""
+    return all(item.quantity == 0 for item in contents) and any(item.price for item in contents)
 
 
 def _is_spoilt(draft: Draft, *, is_needed: bool) -> bool:
@@ -158,7 +164,8 @@ def _withhold_amounts(draft: Draft) -> None:
     """Leaves out amounts whose currency was given and cannot be read: TikTok would take them in another."""
     properties = draft.values["properties"]
     contents: tuple[Content, ...] = properties.get("contents", ())
-    if properties.pop("value", None) is not None or any(item.price is not None for item in contents):
+    amounts = [properties.pop(name, None) for name in _AMOUNTS]
+    if any(amount is not None for amount in (*amounts, *(item.price for item in contents))):
         _warn(draft, VALUE, "unknown_currency")
     if contents:
         properties["contents"] = tuple(replace(item, price=None) for item in contents)

@@ -70,6 +70,7 @@ from airflow_provider_tiktok.conversions.values.scalars import (
     to_id,
     to_integer,
     to_number,
+    to_quantity,
     to_text,
 )
 from airflow_provider_tiktok.conversions.values.times import (
@@ -120,6 +121,7 @@ __all__ = [
     "to_number",
     "to_numbers",
     "to_open_value",
+    "to_quantity",
     "to_text",
     "to_texts",
     "unknown_field",

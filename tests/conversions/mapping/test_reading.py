@@ -257,8 +257,8 @@ def test_all_faults_of_a_row_are_told_at_once() -> None:
         {"event_time": "t", "properties.value": "v", "consent": "c", "limited_data_use": "l"}
     )
     event = event_of(rules, {"t": 1_700_000_000_000, "v": "1,5", "c": "maybe", "l": 2})
-    assert event.consent is False
-    assert [one.path for one in event.violations if not one.is_fatal] == ["consent"]
+    assert (event.consent, event.limited_data_use) == (False, True)
+    assert [one.path for one in event.violations if not one.is_fatal] == ["consent", "limited_data_use"]
     assert faults(event) == [
         ("consent", "not_a_boolean"),
         ("event_time", "milliseconds"),
