@@ -20,6 +20,7 @@ from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_a
 from airflow_provider_tiktok.ring.hidden import HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.ring.sources import open_files
+from airflow_provider_tiktok.ring.supervision import Supervision
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -215,6 +216,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         rules = self._rules()
         self._stop = stop = threading.Event()
         with ExitStack() as stack:
+            stack.enter_context(Supervision(stop))
             hook = stack.enter_context(LiveRampHook(self.liveramp_conn_id))
             client = hook.get_envelope_client(
                 stop=stop,

@@ -22,6 +22,7 @@ from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
+from airflow_provider_tiktok.ring.supervision import Supervision
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
 if TYPE_CHECKING:
@@ -200,7 +201,10 @@ class DeliverEventsOperator(HidingOperator):
         self._check_arguments()
         self._stop = stop = threading.Event()
         mapping, identity, source = self._event_mapping(), self._identity_rules(), self.open_source()
-        with self.open_destination(stop, context=context) as destination:
+        with (
+            Supervision(stop) as supervision,
+            self.open_destination(stop, context=context) as destination,
+        ):
             delivery = deliver(
                 source,
                 mapping=mapping,
@@ -208,7 +212,7 @@ class DeliverEventsOperator(HidingOperator):
                 destination=destination,
                 options=self._options(),
                 dead_letters=self._dead_letters(context),
-                checkpoints=checkpoints_of(context),
+                checkpoints=checkpoints_of(context, supervision=supervision),
                 stop=stop,
             )
         self.after_delivery(source)
