@@ -46,6 +46,34 @@ class Chunk(Protocol):
         """The row at a place in the chunk, from 0, as one mapping."""
 
 
+class Source(Protocol):
+    """A place that rows come from. Every power is declared here, so that who wraps a source forgets none."""
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Column names of the latest row taken, ``None`` where each row has its own."""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether reading again gives the same rows in the same order."""
+
+    @property
+    def oldest_replay_time(self) -> int | None:
+        """Unix seconds of the oldest dead letter among the rows taken, ``None`` where there is none."""
+
+    def fingerprint(self) -> str | None:
+        """A digest that changes when the input does, ``None`` where that cannot be told."""
+
+    def locate(self, row: int) -> object | None:
+        """Where a row that was taken stands, in words for people, by its number; ``None``: that says all."""
+
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """The rows from the first, in chunks; closed by who reads them, also where that ends early."""
+
+    def rows(self) -> Generator[Row, None, None]:
+        """The same rows one by one."""
+
+
 class ColumnChunk:
     """A chunk whose source gives columns: a query, CSV, Parquet.
 

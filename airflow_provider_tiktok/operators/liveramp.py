@@ -20,13 +20,11 @@ from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_a
 from airflow_provider_tiktok.ring.hidden import HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.ring.sources import open_files
-from airflow_provider_tiktok.ring.supervision import Supervision
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_tiktok.conversions.delivery.engine import Source
-    from airflow_provider_tiktok.conversions.liveramp.records import RowSource
+    from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.liveramp.refresh import EnvelopeStore, RefreshRules, RefreshRun
 
 
@@ -216,7 +214,6 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         rules = self._rules()
         self._stop = stop = threading.Event()
         with ExitStack() as stack:
-            stack.enter_context(Supervision(stop))
             hook = stack.enter_context(LiveRampHook(self.liveramp_conn_id))
             client = hook.get_envelope_client(
                 stop=stop,
@@ -277,7 +274,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         )
         return table, (table_conn_id, connection)
 
-    def _open_rows(self, writer: tuple[str, Any] | None) -> RowSource:
+    def _open_rows(self, writer: tuple[str, Any] | None) -> Source:
         """Where the rows come from."""
         from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 
@@ -294,7 +291,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
             writer=writer,
         )
 
-    def _open_files(self, path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> RowSource:
+    def _open_files(self, path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Source:
         """The files, none of which is the one that results are written to: it has four columns alone."""
         source = open_files(path, storage_conn_id=self.storage_conn_id, format=self.format)
         if self.output_path is not None and source.reads(Path(self.output_path).expanduser()):

@@ -17,7 +17,7 @@ from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_tiktok.conversions.delivery.engine import Source
+    from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
 
 

@@ -22,7 +22,6 @@ from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
-from airflow_provider_tiktok.ring.supervision import Supervision
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
 if TYPE_CHECKING:
@@ -30,9 +29,10 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
-    from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, Source
+    from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options
     from airflow_provider_tiktok.conversions.http import Pace
     from airflow_provider_tiktok.conversions.identifiers import IdentityRules
     from airflow_provider_tiktok.conversions.mapping import EventMapping
@@ -201,10 +201,7 @@ class DeliverEventsOperator(HidingOperator):
         self._check_arguments()
         self._stop = stop = threading.Event()
         mapping, identity, source = self._event_mapping(), self._identity_rules(), self.open_source()
-        with (
-            Supervision(stop) as supervision,
-            self.open_destination(stop, context=context) as destination,
-        ):
+        with self.open_destination(stop, context=context) as destination:
             delivery = deliver(
                 source,
                 mapping=mapping,
@@ -212,7 +209,7 @@ class DeliverEventsOperator(HidingOperator):
                 destination=destination,
                 options=self._options(),
                 dead_letters=self._dead_letters(context),
-                checkpoints=checkpoints_of(context, supervision=supervision),
+                checkpoints=checkpoints_of(context),
                 stop=stop,
             )
         self.after_delivery(source)

@@ -14,8 +14,8 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.sources import database_hook, open_query
 
 if TYPE_CHECKING:
+    from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.liveramp.envelope_store import EnvelopeTable
-    from airflow_provider_tiktok.conversions.liveramp.records import RowSource
 
 
 class Borrowed:
@@ -54,7 +54,7 @@ def open_rows(
     hook_params: Mapping[str, Any] | None,
     page_size: int,
     writer: tuple[str, Any] | None,
-) -> RowSource:
+) -> Source:
     """The rows of a query.
 
     :param writer: connection id and connection of the table that is written to meanwhile, ``None`` for none.

@@ -16,8 +16,8 @@ from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
-    from airflow_provider_tiktok.conversions.delivery.engine import Source
     from airflow_provider_tiktok.hooks.liveramp import LiveRampHook
 
 log = logging.getLogger(__name__)

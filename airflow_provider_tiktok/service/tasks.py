@@ -37,7 +37,7 @@ from airflow_provider_tiktok.service.request import Request, path_below, read_re
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_tiktok.conversions.delivery.engine import Source
+    from airflow_provider_tiktok.conversions.chunks import Source
 
 log = logging.getLogger(__name__)
 

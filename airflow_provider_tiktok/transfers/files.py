@@ -19,7 +19,7 @@ from airflow_provider_tiktok.ring.sources import open_files
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_tiktok.conversions.delivery.engine import Source
+    from airflow_provider_tiktok.conversions.chunks import Source
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class FilesReader(DeliverEventsOperator):
 
     def after_delivery(self, source: Source) -> None:
         """Warn where dead letters were sent again too late for TikTok to know which of them it has."""
-        oldest = getattr(source, "oldest_replay_time", None)
+        oldest = source.oldest_replay_time
         if oldest is None or time.time() - oldest <= REPEATS_KNOWN_S:
             return
         log.warning(

@@ -15,7 +15,7 @@ from airflow_provider_tiktok.ring.sources import open_query
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_tiktok.conversions.delivery.engine import Source
+    from airflow_provider_tiktok.conversions.chunks import Source
 
 
 class QueryReader(DeliverEventsOperator):

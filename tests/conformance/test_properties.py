@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.batching import Limits
+from airflow_provider_tiktok.conversions.chunks import Source
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
-from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, Source, deliver
+from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.events import EventSource
 from airflow_provider_tiktok.conversions.http import HttpReply
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules

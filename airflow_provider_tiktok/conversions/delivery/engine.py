@@ -21,11 +21,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import Protocol
 
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.batching import Batch, Batcher
+from airflow_provider_tiktok.conversions.chunks import Source
 from airflow_provider_tiktok.conversions.delivery.checkpoint import CheckpointStore
 from airflow_provider_tiktok.conversions.delivery.crew import Crew
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
@@ -50,24 +50,6 @@ from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.validation import leave_out
 
 log = logging.getLogger(__name__)
-
-
-class Source(Protocol):
-    """What the engine needs of a place that rows come from."""
-
-    @property
-    def columns(self) -> tuple[str, ...] | None:
-        """Column names of the latest row taken, ``None`` where each row has its own."""
-
-    @property
-    def is_ordered(self) -> bool:
-        """Whether reading again gives the same rows in the same order."""
-
-    def fingerprint(self) -> str | None:
-        """A digest that changes when the input does, ``None`` where that cannot be told."""
-
-    def rows(self) -> Generator[Row, None, None]:
-        """The rows from the first; closed by the engine, also where it stops early."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -127,7 +109,7 @@ def deliver(
         dead_letters=dead_letters,
         resumption=_resumption(source, preparation, checkpoints),
         record=destination.record,
-        locate=getattr(source, "locate", None),
+        locate=source.locate,
         clock=clock,
     )
     if settlement.delivered is not None:

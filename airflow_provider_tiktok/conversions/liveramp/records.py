@@ -7,28 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any
 
+from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk, Source, rows_of
 from airflow_provider_tiktok.conversions.events import Row
 from airflow_provider_tiktok.conversions.liveramp.payload import from_liveramp_record
-
-
-class RowSource(Protocol):
-    """What this room needs of a place that rows come from."""
-
-    @property
-    def columns(self) -> tuple[str, ...] | None:
-        """Column names, ``None`` where each row has its own."""
-
-    @property
-    def is_ordered(self) -> bool:
-        """Whether reading again gives the same rows in the same order."""
-
-    def fingerprint(self) -> str | None:
-        """A digest that changes when the input does, ``None`` where that cannot be told."""
-
-    def rows(self) -> Generator[Row, None, None]:
-        """The rows from the first; closed by who reads them."""
 
 
 class LiveRampRecords:
@@ -37,7 +20,7 @@ class LiveRampRecords:
     For runs without a mapping: with one, the columns' names are the caller's own.
     """
 
-    def __init__(self, source: RowSource) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
 
     @property
@@ -51,25 +34,28 @@ class LiveRampRecords:
         return self._source.is_ordered
 
     @property
-    def oldest_replay_time(self) -> float | None:
-        """Unix seconds of the oldest dead letter among the rows, ``None`` where there is none."""
-        oldest: float | None = getattr(self._source, "oldest_replay_time", None)
-        return oldest
-
-    def locate(self, row: int) -> Any:
-        """Where a row stands, as the source tells it; ``None`` where its number says all."""
-        locate = getattr(self._source, "locate", None)
-        return None if locate is None else locate(row)
+    def oldest_replay_time(self) -> int | None:
+        """The source's oldest dead letter."""
+        return self._source.oldest_replay_time
 
     def fingerprint(self) -> str | None:
         """The source's fingerprint."""
         return self._source.fingerprint()
 
+    def locate(self, row: int) -> object | None:
+        """Where the row stands in the source."""
+        return self._source.locate(row)
+
     def rows(self) -> Generator[Row, None, None]:
         """The rows from the first."""
-        with closing(self._source.rows()) as rows:
-            for row in rows:
-                yield from_liveramp_record(row)
+        return rows_of(self.chunks())
+
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """The source's chunks, as records."""
+        with closing(self._source.chunks()) as chunks:
+            for chunk in chunks:
+                rows = map(chunk.row, range(len(chunk)))
+                yield RecordChunk([from_liveramp_record(row) for row in rows])
 
 
 def events_of(records: Any) -> Any:

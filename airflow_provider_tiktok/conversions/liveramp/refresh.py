@@ -29,6 +29,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import Struct, structs
 
+from airflow_provider_tiktok.conversions.chunks import Source
 from airflow_provider_tiktok.conversions.errors import (
     ConfigurationError,
     ConversionsError,
@@ -52,7 +53,6 @@ from airflow_provider_tiktok.conversions.liveramp.envelopes import (
     EnvelopeStatus,
 )
 from airflow_provider_tiktok.conversions.liveramp.identifiers import Identifier, identifiers_of
-from airflow_provider_tiktok.conversions.liveramp.records import RowSource
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
 from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.values import IDS, PEOPLE, to_event_time, to_text
@@ -253,7 +253,7 @@ class RefreshRun(Struct, frozen=True, kw_only=True):
 
 
 def refresh_envelopes(
-    source: RowSource,
+    source: Source,
     *,
     client: EnvelopeClient,
     store: EnvelopeStore,
@@ -296,7 +296,7 @@ def refresh_envelopes(
 
 
 def _pages(
-    rows: Iterator[Row], source: RowSource, rules: RefreshRules, size: int, *, is_shared: bool
+    rows: Iterator[Row], source: Source, rules: RefreshRules, size: int, *, is_shared: bool
 ) -> Iterator[list[Row]]:
     """The rows in pages, after the first of them has shown that the columns are there."""
     page = list(islice(rows, size))

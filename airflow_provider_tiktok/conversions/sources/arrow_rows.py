@@ -29,9 +29,6 @@ from airflow_provider_tiktok.conversions.sources.tables import (
 MAX_ROW_BYTES = 16_000_000
 """A row with more in it is unreadable."""
 
-_READ_BYTES = 16_000_000
-"""About how much is read of a file at once."""
-
 _MAX_NESTED = 20_000_000
 """Values inside lists that a row group may have: they may all be one row's."""
 
@@ -200,15 +197,16 @@ def _plain_fine(array: Any, arrow: Any) -> list[Any]:
 
 
 def _plain_shared(array: Any, arrow: Any) -> list[Any]:
-    """Each text is one object, however many rows have it."""
-    places = array.indices.to_pylist()
-    used = list(set(places) - {None})
-    values = array.dictionary.take(arrow.array(used, arrow.int64()))
-    longest = max((values.slice(at, 1).nbytes for at in range(len(used))), default=0)
-    if values.nbytes > MAX_ROW_BYTES and longest > MAX_ROW_BYTES:
+    """Texts of which the array holds each once; a long one is one object, however many rows have it."""
+    used = array.indices.unique().drop_null()
+    values = array.dictionary.take(used)
+    n_repeats = len(array) - len(used) + 1
+    if values.nbytes * n_repeats <= MAX_ROW_BYTES:
+        return _plain_array(array.dictionary.take(array.indices))
+    if any(values.slice(at, 1).nbytes > MAX_ROW_BYTES for at in range(len(used))):
         raise _TooLong
-    texts = {None: None, **dict(zip(used, _plain_array(values), strict=True))}
-    return [texts[place] for place in places]
+    texts = {None: None, **dict(zip(used.to_pylist(), _plain_array(values), strict=True))}
+    return [texts[place] for place in array.indices.to_pylist()]
 
 
 def _plain_struct(array: Any, arrow: Any) -> list[Any]:
@@ -324,7 +322,7 @@ def _rows_at_once(group: Any, schema: Any, *, options: TableOptions) -> int:
         column = group.column(place)
         _check_column(column, schema.column(place), options=options)
         width += _width(column, schema.column(place), n_rows=max(group.num_rows, 1))
-    return max(1, min(options.page_size, int(_READ_BYTES / max(width, 1))))
+    return max(1, min(options.page_size, int(CHUNK_BYTES / max(width, 1))))
 
 
 def _check_column(column: Any, kind: Any, *, options: TableOptions) -> None:
@@ -346,7 +344,7 @@ def _width(column: Any, kind: Any, *, n_rows: int) -> float:
         _repeats_texts(column) and not _can_be_shared(kind)
     )
     if may_repeat:  # each row may have the longest value
-        return max(size / n_rows, min(size, _READ_BYTES / 64))
+        return max(size / n_rows, min(size, CHUNK_BYTES / 64))
     return max(size / n_rows, n_values / n_rows * n_bytes)
 
 

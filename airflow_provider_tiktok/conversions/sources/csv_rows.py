@@ -12,7 +12,9 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
+from itertools import islice
 
 from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, ColumnChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -157,16 +159,16 @@ class _Lines:
         lines = [self._returned.popleft() for _ in range(min(count, len(self._returned)))]
         chars = sum(map(len, lines))
         try:
-            while len(lines) < count and chars < CHUNK_BYTES and self._broken is None:
-                line = next(self._lines)
+            for line in islice(self._lines, count - len(lines)) if self._broken is None else ():
                 lines.append(line)
                 chars += len(line)
-        except StopIteration:
-            pass
+                if chars > CHUNK_BYTES:
+                    break
         except Exception as error:
             self._broken = error
         text = "".join(lines)
-        if BAD_CHAR in text or "\0" in text or max(map(len, lines), default=0) > self._max_chars:
+        is_long = chars > self._max_chars and max(map(len, lines)) > self._max_chars
+        if is_long or BAD_CHAR in text or "\0" in text:
             sound = next(place for place, line in enumerate(lines) if self._find_fault(line))
             self._returned.extendleft(reversed(lines[sound:]))
             del lines[sound:]
@@ -230,23 +232,41 @@ class _Records:
     def _take_plain(self, numbers: list[int], records: list[Record]) -> int:
         """Add the records up to the first odd one, and give how many characters they had."""
         lines = self._lines.take_sound(min(_PLAIN_LINES, CHUNK_ROWS - len(records)))
+        plain = self._parse_plain(lines)
+        if plain is None:
+            n_done = self._parse_up_to_odd(lines, numbers, records)
+        else:
+            n_done = len(lines)
+            numbers.extend(range(self._lines.number, self._lines.number + n_done))
+            records.extend(plain)
+        self._lines.pass_by(lines, n_done)
+        return sum(map(len, lines[:n_done]))
+
+    def _parse_plain(self, lines: list[str]) -> list[list[str]] | None:
+        """The records of these lines if each line is a record, and none blank; else ``None``."""
+        try:
+            records = list(csv.reader(lines, delimiter=self.delimiter, strict=True))
+        except csv.Error:
+            return None
+        if len(records) != len(lines) or not {*map(len, records)} <= {self.width}:
+            return None
+        return records if all(record[0].strip() for record in records) else None
+
+    def _parse_up_to_odd(self, lines: list[str], numbers: list[int], records: list[Record]) -> int:
+        """Add the records up to the first odd one, and give how many lines they had."""
         parser = csv.reader(lines, delimiter=self.delimiter, strict=True)
         n_done = 0
-        try:
+        with suppress(csv.Error):
             for fields in parser:
-                is_blank = not (fields and fields[0].strip()) and _is_blank(fields)
-                if len(fields) != self.width and not is_blank:
-                    break
-                if parser.line_num - n_done > MAX_LINES_PER_ROW:
+                is_blank = _is_blank(fields)
+                is_odd = len(fields) != self.width and not is_blank
+                if is_odd or parser.line_num - n_done > MAX_LINES_PER_ROW:
                     break
                 if not is_blank:
                     numbers.append(self._lines.number + n_done)
                     records.append(fields)
                 n_done = parser.line_num
-        except csv.Error:
-            pass
-        self._lines.pass_by(lines, n_done)
-        return sum(map(len, lines[:n_done]))
+        return n_done
 
     def __iter__(self) -> _Records:
         return self

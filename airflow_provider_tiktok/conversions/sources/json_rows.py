@@ -14,9 +14,16 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, RecordChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
-from airflow_provider_tiktok.conversions.sources.tables import SizedRow, Table, TableOptions, in_chunks
+from airflow_provider_tiktok.conversions.sources.tables import (
+    LinedChunk,
+    SizedRow,
+    Table,
+    TableOptions,
+    in_chunks,
+)
 from airflow_provider_tiktok.conversions.sources.text import BLANKS, find_fault, lines_of
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -71,12 +78,16 @@ def read_json_lines(text: TextIOWrapper, *, options: TableOptions) -> Table:
 
     :raises ConfigurationError: the first line shows that these are no JSON Lines.
     """
-    lines = _numbered(lines_of(text, max_chars=options.max_row_chars), options)
-    first = next(lines, None)
-    begin = first[1].strip(BLANKS) if first else ""
-    if begin in ("[", "{") or _LIST_OF_OBJECTS.match(begin):
+    lines = lines_of(text, max_chars=options.max_row_chars)
+    begin: list[str] = []
+    for line in lines:
+        begin.append(line)
+        if line.strip(BLANKS) or len(begin) == CHUNK_ROWS:
+            break
+    first = begin[-1].strip(BLANKS) if begin else ""
+    if first in ("[", "{") or _LIST_OF_OBJECTS.match(first):
         raise ConfigurationError(_PRETTY.format(name=options.name))
-    return _table(_line_rows(chain([first] if first else [], lines), options))
+    return Table(columns=None, chunks=_line_chunks(chain(begin, lines), options))
 
 
 def read_json(text: TextIOWrapper, *, options: TableOptions) -> Table:
@@ -99,11 +110,11 @@ def read_json(text: TextIOWrapper, *, options: TableOptions) -> Table:
         if _are_documents(content):
             return _table(_document_rows(content, options))
         rest = chain(islice(StringIO(content), 1, None), rest)
-    lines = _numbered(rest, options, start=number + 1)
-    second = next(lines, None)
+    second = next(_numbered(rest, options, start=number + 1), None)
     if second is None and begin.startswith("{") and _is_json(begin):
         return _table(_document_rows(begin, options))
-    return _table(_line_rows(chain([(number, first)], [second] if second else [], lines), options))
+    between = [] if second is None else ["\n"] * (second[0] - number - 1) + [second[1]]
+    return Table(columns=None, chunks=_line_chunks(chain([first], between, rest), options, start=number))
 
 
 def _table(rows: Iterable[SizedRow]) -> Table:
@@ -111,6 +122,53 @@ def _table(rows: Iterable[SizedRow]) -> Table:
 
 
 # lines
+
+
+def _line_chunks(lines: Iterator[str], options: TableOptions, *, start: int = 1) -> Iterator[LinedChunk]:
+    """The rows of lines, of which the first has this number; blank ones are none.
+
+    What breaks the reading is raised after the rows of the lines before it.
+    """
+    number = start
+    is_open = True
+    broken: Exception | None = None
+    while is_open and broken is None:
+        taken: list[str] = []
+        chars = 0
+        try:
+            for line in islice(lines, CHUNK_ROWS):
+                taken.append(line)
+                chars += len(line)
+                if chars >= CHUNK_BYTES:
+                    break
+        except Exception as error:
+            broken = error
+        is_open = bool(taken)
+        chunk = _plain_chunk(taken, number, options) or _careful_chunk(taken, number, options)
+        number += len(taken)
+        if len(chunk.chunk):
+            yield chunk
+    if broken is not None:
+        raise broken
+
+
+def _plain_chunk(lines: list[str], number: int, options: TableOptions) -> LinedChunk | None:
+    """The rows if each line is one, else ``None``."""
+    if max(map(len, lines), default=0) > options.max_row_chars:
+        return None
+    try:
+        rows = list(map(_DECODER.decode, lines))
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+    if not set(map(type, rows)) <= {dict}:
+        return None
+    return LinedChunk(RecordChunk(rows), range(number, number + len(lines)))
+
+
+def _careful_chunk(lines: list[str], number: int, options: TableOptions) -> LinedChunk:
+    numbered = _numbered(lines, options, start=number)
+    rows = [(_line_row(line, options), place) for place, line in numbered]
+    return LinedChunk(RecordChunk([row for row, _ in rows]), [place for _, place in rows])
 
 
 def _numbered(lines: Iterable[str], options: TableOptions, *, start: int = 1) -> Iterator[tuple[int, str]]:
@@ -121,10 +179,8 @@ def _numbered(lines: Iterable[str], options: TableOptions, *, start: int = 1) ->
     )
 
 
-def _line_rows(lines: Iterable[tuple[int, str]], options: TableOptions) -> Iterator[SizedRow]:
-    for number, line in lines:
-        fault = find_fault(line, max_chars=options.max_row_chars)
-        yield SizedRow(fault or _row_of(line.strip(BLANKS)), number, len(line))
+def _line_row(line: str, options: TableOptions) -> Row:
+    return find_fault(line, max_chars=options.max_row_chars) or _row_of(line.strip(BLANKS))
 
 
 def _row_of(text: str) -> Row:

@@ -31,6 +31,8 @@ class RecordsSource:
         texts.
     """
 
+    oldest_replay_time: int | None = None
+
     def __init__(self, records: Iterable[Any] | str | bytes, *, argument: str = "events") -> None:
         self._argument = argument
         self._items = _as_items(records, argument=argument)
@@ -45,6 +47,9 @@ class RecordsSource:
     def is_ordered(self) -> bool:
         """Whether reading again gives the same rows in the same order."""
         return isinstance(self._items, Sequence | _Pages)
+
+    def locate(self, row: int) -> None:
+        """Nothing: the row's number says all."""
 
     def fingerprint(self) -> str | None:
         """A digest over all records, ``None`` where reading them again gives others or none."""

@@ -16,14 +16,8 @@ _SMALL_BYTES = 32
 _FLAT = frozenset({*_SMALL, str, bytes, bytearray})
 
 
-def size_of_rows(rows: Sequence[Any]) -> int:
-    """Bytes of rows that are sequences of values, or mappings."""
-    if isinstance(rows[0], Mapping):
-        return sum(map(size_of, rows))
-    return sum(map(_size_of_values, zip(*rows, strict=False)))
-
-
-def _size_of_values(values: Sequence[Any]) -> int:
+def size_of_values(values: Sequence[Any]) -> int:
+    """Bytes of a column's values."""
     kinds = set(map(type, values))
     if kinds <= _SMALL:
         return _SMALL_BYTES * len(values)

@@ -25,7 +25,7 @@ from airflow_provider_tiktok.conversions.chunks import (
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError, TransientError
 from airflow_provider_tiktok.conversions.events import Row
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
-from airflow_provider_tiktok.conversions.sources.sizes import size_of_rows
+from airflow_provider_tiktok.conversions.sources.sizes import size_of, size_of_values
 from airflow_provider_tiktok.conversions.sources.tables import distinct_columns
 
 T = TypeVar("T")
@@ -67,12 +67,14 @@ class SqlSource:
     :param sql: one query, run as it is: resuming reads past rows and never changes the text.
     :param parameters: for the driver, in the style it knows; ``None`` to hand it none, so that a ``%`` in
         the text stays what it is.
-    :param page_size: rows to fetch at once.
+    :param page_size: rows to fetch at once, at most; fewer are where they are large.
     :param order_is_stated: whether the query itself orders the rows such that the same data always gives
         the same order. Nobody can check that here.
     :param make_cursor: gives a cursor that streams; the default knows PostgreSQL and MySQL drivers.
     :raises ConfigurationError: an argument is wrong. Nothing is connected before rows are read.
     """
+
+    oldest_replay_time: int | None = None
 
     def __init__(
         self,
@@ -101,6 +103,9 @@ class SqlSource:
         """The query's columns, as soon as the first row was taken."""
         return self._columns
 
+    def locate(self, row: int) -> None:
+        """Nothing: the row's number says all."""
+
     def fingerprint(self) -> str | None:
         """A digest over the query and its parameters; it does not see that the data changed."""
         return fingerprint([self._sql, self._parameters])
@@ -122,7 +127,7 @@ class SqlSource:
             stack.callback(_close, connection)
             cursor = _told(lambda: self._make_cursor(connection))
             stack.callback(_close, cursor)
-            most = self._page_size if _fetches_pages(connection) else min(self._page_size, _STEP_ROWS)
+            most = min(self._page_size, CHUNK_ROWS if _fetches_pages(connection) else _STEP_ROWS)
             pages = _Pages(cursor, most=most)
             page = _told(lambda: self._first_page(cursor, pages))
             self._columns = columns = _column_names(cursor.description)
@@ -146,56 +151,79 @@ class _Pages:
     """Fetches as many rows at once as their size allows, beginning with a few to see it.
 
     :param most: rows of a page at most.
+    :ivar next_rows: rows that the next page may have.
     """
 
     def __init__(self, cursor: Cursor, *, most: int) -> None:
         self._cursor = cursor
         self._most = most
-        self._count = min(_FIRST_ROWS, most)
+        self.next_rows = min(_FIRST_ROWS, most)
 
     def fetch(self) -> Sequence[Any]:
         """The next rows, none after the last."""
-        return self._cursor.fetchmany(self._count)
+        return self._cursor.fetchmany(self.next_rows)
 
     def learn(self, n_rows: int, n_bytes: int) -> None:
         """Fetch as many next as fit, by what these had, and not many times more than before."""
         fitting = CHUNK_BYTES * n_rows // max(n_bytes, 1)
-        self._count = max(1, min(self._most, 8 * self._count, fitting))
+        self.next_rows = max(1, min(self._most, 8 * self.next_rows, fitting))
 
 
 def _chunks(pages: _Pages, page: Sequence[Any], columns: tuple[str, ...]) -> Iterator[Chunk]:
     """The rows of this page and of those after it; what breaks the fetching is raised after them."""
-    taken: list[Any] = []
-    size = 0
+    open_chunk = _OpenChunk(columns)
     broken: Exception | None = None
     while page:
-        n_bytes = size_of_rows(page)
-        pages.learn(len(page), n_bytes)
-        taken.extend(page)
-        size += n_bytes
-        if len(taken) >= CHUNK_ROWS or size >= CHUNK_BYTES:
-            yield from _cut(taken, columns)
-            taken, size = [], 0
+        pages.learn(len(page), open_chunk.add(page))
+        if open_chunk.size >= CHUNK_BYTES or len(open_chunk) + pages.next_rows > CHUNK_ROWS:
+            yield open_chunk.close()
+            open_chunk = _OpenChunk(columns)
         page = ()
         try:
             page = _told(pages.fetch)
         except Exception as error:
             broken = error
-    yield from _cut(taken, columns)
+    if len(open_chunk):
+        yield open_chunk.close()
     if broken is not None:
         raise broken
 
 
-def _cut(rows: Sequence[Any], columns: tuple[str, ...]) -> Iterator[Chunk]:
-    for start in range(0, len(rows), CHUNK_ROWS):
-        yield _chunk(rows[start : start + CHUNK_ROWS], columns)
+class _OpenChunk:
+    """A chunk that takes pages: tuples as columns, mappings as they are.
 
+    :ivar size: about how many bytes its rows hold.
+    """
 
-def _chunk(rows: Sequence[Any], columns: tuple[str, ...]) -> Chunk:
-    if isinstance(rows[0], Mapping):
-        return RecordChunk(rows)
-    values = zip(*rows, strict=True)
-    return ColumnChunk(dict(zip(columns, values, strict=True)), length=len(rows))
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._columns: list[list[Any]] = [[] for _ in names]
+        self._records: list[Any] = []
+        self._length = 0
+        self.size = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, page: Sequence[Any]) -> int:
+        """Take a page's rows, and give about how many bytes they hold."""
+        if isinstance(page[0], Mapping):
+            self._records.extend(page)
+            n_bytes = sum(map(size_of, page))
+        else:
+            parts = list(zip(*page, strict=True))
+            for column, part in zip(self._columns, parts, strict=True):
+                column.extend(part)
+            n_bytes = sum(map(size_of_values, parts))
+        self._length += len(page)
+        self.size += n_bytes
+        return n_bytes
+
+    def close(self) -> Chunk:
+        """The chunk."""
+        if self._records:
+            return RecordChunk(self._records)
+        return ColumnChunk(dict(zip(self._names, self._columns, strict=True)), length=self._length)
 
 
 def _fetches_pages(connection: Any) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import msgspec
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
-from airflow_provider_tiktok.conversions.delivery.engine import Options, Source
+from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk, Source
+from airflow_provider_tiktok.conversions.delivery.engine import Options
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
     ProtocolError,
@@ -104,6 +106,7 @@ class Rows:
 
     columns: tuple[str, ...] | None = None
     is_ordered = True
+    oldest_replay_time: int | None = None
 
     def __init__(self, rows: Sequence[Row | BaseException], *, fingerprint: str | None = "rows") -> None:
         self._rows = rows
@@ -113,6 +116,15 @@ class Rows:
     def fingerprint(self) -> str | None:
         """As given."""
         return self._fingerprint
+
+    def locate(self, row: int) -> None:
+        """A row's number says all."""
+
+    def chunks(self) -> Generator[Chunk, None, None]:
+        """A chunk for each row."""
+        with closing(self.rows()) as rows:
+            for row in rows:
+                yield RecordChunk([row])
 
     def rows(self) -> Generator[Row, None, None]:
         """The rows from the first."""

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.answers import Answer
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
+from airflow_provider_tiktok.conversions.chunks import Source
 from airflow_provider_tiktok.conversions.delivery.checkpoint import Checkpoint, Digest, spans_of
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
-from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, Source, deliver
+from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
     ConfigurationError,

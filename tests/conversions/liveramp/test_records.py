@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Generator
+from pathlib import Path
 
-from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
+from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk, Source
+from airflow_provider_tiktok.conversions.events import UnreadableRow
 from airflow_provider_tiktok.conversions.liveramp.records import LiveRampRecords, events_of
+from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from tests.conversions.liveramp.samples import EXAMPLES
 
@@ -16,8 +20,8 @@ def test_records_of_both_forms_may_be_mixed() -> None:
     broken = UnreadableRow("not_json", "Give JSON.")
 
     class Mixed(RecordsSource):
-        def rows(self) -> Iterator[Row]:
-            yield from [EXAMPLES["web_add_to_cart"], {"event": "ViewContent"}, broken]
+        def chunks(self) -> Generator[Chunk, None, None]:
+            yield RecordChunk([EXAMPLES["web_add_to_cart"], {"event": "ViewContent"}, broken])
 
     rows = list(LiveRampRecords(Mixed([])).rows())
     assert [row if isinstance(row, UnreadableRow) else row["event"] for row in rows] == [
@@ -27,14 +31,25 @@ def test_records_of_both_forms_may_be_mixed() -> None:
     ]
 
 
-def test_the_source_behind_says_what_it_is() -> None:
-    """Order, columns and fingerprint are the source's own, so a retry goes on as elsewhere."""
-    source = RecordsSource([EXAMPLES["web_add_to_cart"]])
+def test_the_source_behind_says_what_it_is(tmp_path: Path) -> None:
+    """Every power of a source is the source's own, so a retry, a place and a late letter are told as ever."""
+    path = tmp_path / "events.jsonl"
+    letter = {"row": 1, "outcome": "undelivered", "reason": "not_sent", "violations": [], "written_at": 7}
+    path.write_text(json.dumps({**letter, "event": EXAMPLES["web_add_to_cart"]}))
+    source = FilesSource([path])
     wrapped = LiveRampRecords(source)
-    assert wrapped.is_ordered is source.is_ordered
-    assert wrapped.fingerprint() == source.fingerprint()
     list(wrapped.rows())
-    assert wrapped.columns == source.columns
+    powers = [name for name in vars(Source) if not name.startswith("_") and name not in ("rows", "chunks")]
+    assert len(powers) == 5
+    for name in powers:
+        given, own = getattr(wrapped, name), getattr(source, name)
+        if name == "locate":
+            given, own = given(1), own(1)
+            assert own is not None
+        elif callable(own):
+            given, own = given(), own()
+        assert given == own
+    assert wrapped.oldest_replay_time == 7
 
 
 def test_the_source_behind_says_where_a_row_stands() -> None:
@@ -53,15 +68,15 @@ def test_an_early_end_closes_the_source() -> None:
     closed = []
 
     class Counted(RecordsSource):
-        def rows(self) -> Iterator[Row]:
+        def chunks(self) -> Generator[Chunk, None, None]:
             try:
-                yield from ({"event": "A"}, {"event": "B"})
+                yield from (RecordChunk([{"event": "A"}]), RecordChunk([{"event": "B"}]))
             finally:
                 closed.append(True)
 
     rows = LiveRampRecords(Counted([])).rows()
     next(rows)
-    rows.close()  # type: ignore[attr-defined]
+    rows.close()
     assert closed == [True]
 
 
