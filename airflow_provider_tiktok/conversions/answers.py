@@ -49,6 +49,10 @@ class Answer(Sealed, frozen=True, kw_only=True):
         after a gateway's 502 or a timeout inside the API.
     :param is_too_frequent: the request was refused because there were too many: nothing else is wrong.
     :param is_used_up: a limit of a minute or a day is used up: only the time in ``retry_after_s`` helps.
+    :param names_event: for ``PAYLOAD``: whether the words are about an event - a place, a field, its size -
+        and not perhaps about the request.
+    :param may_be_one_event: for the verdicts that stop a run: whether one event may be the reason, as where a
+        firewall dislikes its text.
     :param attempts: how many times the request was sent.
     :param was_lost_before: whether an earlier attempt of the same request lost its answer.
     """
@@ -65,5 +69,7 @@ class Answer(Sealed, frozen=True, kw_only=True):
     may_be_taken: bool = False
     is_too_frequent: bool = False
     is_used_up: bool = False
+    names_event: bool = False
+    may_be_one_event: bool = False
     attempts: int = 1
     was_lost_before: bool = False

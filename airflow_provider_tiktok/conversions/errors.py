@@ -45,6 +45,7 @@ class ConfigurationError(ConversionsError):
     :param attempts: requests sent before the fault was known, 0 where none was.
     :param is_unconfirmed: whether an earlier attempt of the same request lost its answer, so that
         its events may have been accepted.
+    :param may_be_one_event: whether one event of the request may be the reason.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class ConfigurationError(ConversionsError):
         request_id: str | None = None,
         attempts: int = 0,
         is_unconfirmed: bool = False,
+        may_be_one_event: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.request_id = request_id
         self.attempts = attempts
         self.is_unconfirmed = is_unconfirmed
+        self.may_be_one_event = may_be_one_event
 
 
 class EventError(ConversionsError):
@@ -86,6 +89,7 @@ class RequestError(ConversionsError):
     :param http_status: HTTP status, ``None`` where no answer came.
     :param attempts: how many times the request was sent.
     :param is_unconfirmed: whether any attempt may have been accepted without our knowing it.
+    :param may_be_one_event: whether one event of the request may be the reason.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class RequestError(ConversionsError):
         http_status: int | None = None,
         attempts: int = 1,
         is_unconfirmed: bool = False,
+        may_be_one_event: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -104,6 +109,7 @@ class RequestError(ConversionsError):
         self.http_status = http_status
         self.attempts = attempts
         self.is_unconfirmed = is_unconfirmed
+        self.may_be_one_event = may_be_one_event
 
 
 class TransientError(RequestError):

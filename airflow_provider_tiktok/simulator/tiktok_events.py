@@ -92,6 +92,7 @@ def _check_owner(document: JsonObject, token: Settings, settings: Settings) -> N
             NO_PERMISSION,
             f"No permission to operate {_SOURCE_WORDS[source]}: {source_id}. "
             "You must be an admin or operator of this advertiser account.",
+            http_status=401,  # seen live by another sender in 2026-10
         )
     if owned.get("deleted"):
         raise Refused(NO_SUCH_OBJECT, f"The {_SOURCE_WORDS[source]} does not exist.")
@@ -109,10 +110,9 @@ def _check_partner(document: JsonObject, settings: Settings) -> None:
 
 
 def _check_count(document: JsonObject, settings: Settings) -> None:
-    if len(document["data"]) > settings["max_events"]:
-        raise Refused(
-            BAD_PARAMETER, f"Invalid value for data: must have at most {settings['max_events']} items."
-        )
+    # Seen live by another sender in 2026-10; with HTTP 400, too.
+    if not 1 <= len(document["data"]) <= settings["max_events"]:
+        raise Refused(BAD_PARAMETER, f"Number of events must be between 1 and {settings['max_events']}.")
 
 
 def _check_events(document: JsonObject, settings: Settings, now: float) -> None:

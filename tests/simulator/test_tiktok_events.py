@@ -427,8 +427,16 @@ def test_broken_rule_of_the_request_refuses_it(
 
     answer = caller.track(changed(request(source), path, value))
 
-    assert (answer.status, answer.code) == (200, code)
+    assert (answer.status, answer.code) == (401 if code == 40001 else 200, code)
     assert simulator.ledger.events() == []
+
+
+def test_a_number_of_events_out_of_bounds_is_told(shared: tuple[Simulator, Caller]) -> None:
+    """In the words that TikTok was seen to use for an empty list."""
+    _, caller = shared
+    for events in ([], [SMALLEST["web"]] * 1001):
+        answer = caller.track(changed(request("web"), "data", events))
+        assert answer.message == "Number of events must be between 1 and 1000."
 
 
 GOOD = json.dumps(request())

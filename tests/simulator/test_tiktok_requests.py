@@ -56,13 +56,14 @@ TOKENS: list[tuple[str, dict[str, Any] | None, int]] = [
 def test_token_decides_before_anything_else(
     token: str, patch: dict[str, Any] | None, code: int, simulator: Simulator, caller: Caller
 ) -> None:
-    """Each way in which a token can be wrong has its code, and HTTP 200."""
+    """Each way in which a token can be wrong has its code; a source it may not use comes with HTTP 401."""
     if patch:
         simulator.state.patch({"tiktok": {"tokens": {DEFAULT_TOKEN: patch}}})
 
     answer = caller.track(request(), token=token)
 
-    assert (answer.status, answer.code) == (200, code)
+    is_of_source = code == 40001 and "permissions" not in (patch or {})
+    assert (answer.status, answer.code) == (401 if is_of_source else 200, code)
     assert len(simulator.ledger.events()) == (code == 0)
 
 

@@ -15,7 +15,7 @@ deliberate re-run has other tries, and begins anew.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -63,8 +63,8 @@ class Checkpoint(Sealed, frozen=True, kw_only=True):
     position: int = 0
     open: tuple[tuple[int, int], ...] = ()
     digest: int = 0
-    tally: dict[str, Any] = {}
-    traffic: dict[str, Any] = {}
+    tally: Mapping[str, Any] = {}
+    traffic: Mapping[str, Any] = {}
     tries: str = ""
     receipt: dict[str, Any] | None = None
     format: int = FORMAT

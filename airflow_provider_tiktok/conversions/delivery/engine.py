@@ -31,7 +31,13 @@ from airflow_provider_tiktok.conversions.delivery.crew import Crew
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.first_rows import check_first_rows, take_first
-from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport, Budget, Settled, send_apart
+from airflow_provider_tiktok.conversions.delivery.isolation import (
+    BatchReport,
+    Doubt,
+    Settled,
+    judge_rest,
+    send_apart,
+)
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
 from airflow_provider_tiktok.conversions.delivery.repeats import First, Repeats
 from airflow_provider_tiktok.conversions.delivery.settling import Pending, Resumption, Settlement
@@ -58,8 +64,6 @@ class Options(Struct, frozen=True, kw_only=True):
     :param max_in_flight: requests under way at once, each with one batch in memory.
     :param require_consent: leave out events whose ``consent`` is not true.
     :param validate_only: go the whole road up to the wire and send nothing.
-    :param isolation_budget: requests that may be spent on taking refused batches apart, ``None`` for no
-        bound. One bad event in 1,000 takes about 20.
     :param repeats_window: how many of the latest events are remembered to find repeats.
     :param progress_every_s: seconds between progress lines in the log.
     """
@@ -67,7 +71,6 @@ class Options(Struct, frozen=True, kw_only=True):
     max_in_flight: int = 4
     require_consent: bool = False
     validate_only: bool = False
-    isolation_budget: int | None = 2000
     repeats_window: int = 100_000
     progress_every_s: float = 10.0
 
@@ -235,7 +238,7 @@ class _Run:
         self._settlement = settlement
         self._stop = stop
         self._clock = clock
-        self._budget = Budget(self._options.isolation_budget)
+        self._doubt = Doubt()
         self._crew: Crew[Batch, BatchReport] = Crew(
             self._options.max_in_flight,
             send=self._send,
@@ -408,7 +411,9 @@ class _Run:
     # ------------------------------------------------------------------------------- the senders' threads
 
     def _send(self, batch: Batch) -> BatchReport:
-        report = send_apart(batch, send=self._destination.send, budget=self._budget)
+        report = send_apart(
+            batch, send=self._destination.send, doubt=self._doubt, is_stopped=self._stop.is_set
+        )
         if report.stopped_by is not None:  # before this sender is free for another batch
             self._halt(report.stopped_by)
         return report
@@ -424,6 +429,11 @@ class _Run:
         """Give every event that was read its place in the receipt."""
         for batch in (*self._held, *self._preparation.flush()):
             _give_up(batch)
+        rest = judge_rest(send=self._destination.send, doubt=self._doubt, is_stopped=self._stop.is_set)
+        if rest is not None:
+            self._settle(rest)
+            if rest.stopped_by is not None:
+                self._halt(rest.stopped_by)
         self._guarded(self._settlement.store)
         self._guarded(self._settlement.abandon)
         receipt = self._settlement.close(

@@ -3,9 +3,14 @@
 
 """One batch to one verdict for each of its events, whatever the API says of the whole.
 
-A refused batch is taken apart until the guilty events stand alone: by the place the API names if it
-names one and it proves right, else by halves. Innocent events are sent, each once. The room knows
-verdicts, not codes.
+A batch that is refused, or that always fails, is taken apart until the guilty events stand alone: by the
+place the API names if it names one and it proves right, else by halves. Innocent events are sent, each once.
+The room knows verdicts, not codes.
+
+A fault of the request looks like a fault of each of its events. So an event is called guilty only if the API
+names something of it, or if another event is accepted about the same time; with no such proof an event that
+was accepted before is sent once more, as a witness. Where that fails, too, or nothing was accepted at all, a
+few failures in the same words end the run, and no event is blamed.
 """
 
 from __future__ import annotations
@@ -26,24 +31,11 @@ from airflow_provider_tiktok.conversions.sealed import Sealed, SealedRecord
 
 Send = Callable[[Batch], Answer]
 
+FEW = 3
+"""So many events that fail alone, in the same words and with none accepted, blame the request."""
 
-class Budget:
-    """How many requests a run may spend on taking refused batches apart. Shared by threads.
-
-    :param requests: ``None`` for no bound.
-    """
-
-    def __init__(self, requests: int | None) -> None:
-        self._left = requests
-        self._lock = threading.Lock()
-
-    def spend(self) -> bool:
-        """Whether one more request was left; it is taken."""
-        with self._lock:
-            if self._left is None:
-                return True
-            self._left -= 1
-            return self._left >= 0
+MOST_SET_ASIDE = 20
+"""So many events may fail for good, each alone, before the run ends: each costs all attempts of a request."""
 
 
 class Settled(Sealed, frozen=True, kw_only=True):
@@ -63,6 +55,7 @@ class Settled(Sealed, frozen=True, kw_only=True):
 class BatchReport(SealedRecord, kw_only=True):
     """What became of one batch.
 
+    :param settled: events of the batch, and suspects of earlier ones that are judged by now.
     :param stopped_by: the error after which nothing more may be sent, ``None`` to go on.
     :param n_bytes: bytes of event bodies sent, repeats included.
     """
@@ -75,33 +68,110 @@ class BatchReport(SealedRecord, kw_only=True):
     stopped_by: Exception | None = None
 
 
-def send_apart(batch: Batch, *, send: Send, budget: Budget) -> BatchReport:
-    """A result for every event of the batch; sends as few requests as its refusals allow.
+class Suspect(Sealed, frozen=True, kw_only=True):
+    """An event that failed alone, before it is known whether the request was at fault.
 
-    Never raises: an error of ``send`` is in the report, with the events it hit as unconfirmed or
-    undelivered.
+    :param words: what the API said; equal for faults of the request.
+    :param guilty: its result if the event is at fault.
+    :param innocent: its result if the request is.
+    :param error: what ends the run if the request is at fault.
     """
-    return _Isolation(send, budget).run(batch)
+
+    words: tuple[Any, ...]
+    guilty: Settled
+    innocent: Settled
+    error: Exception
+
+
+class Doubt:
+    """What a run knows of whether a request works at all. Shared by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._suspects: list[Suspect] = []
+        self._n_set_aside = 0
+        self.witness: Batch | None = None
+        self.error: Exception | None = None
+
+    @property
+    def has_suspects(self) -> bool:
+        """Whether events wait to be judged."""
+        return bool(self._suspects)
+
+    def accept(self, batch: Batch) -> list[Settled]:
+        """Events were taken: one of them is the witness from now on; the suspects were guilty."""
+        self.witness = Batch(group=batch.group, events=batch.events[:1])
+        return self.clear()
+
+    def clear(self) -> list[Settled]:
+        """The request works: the results of the suspects, who were guilty."""
+        with self._lock:
+            suspects, self._suspects = self._suspects, []
+        return [suspect.guilty for suspect in suspects]
+
+    def hold(self, suspect: Suspect) -> bool:
+        """Whether so many failed in the same words by now that the request is to blame."""
+        with self._lock:
+            self._suspects.append(suspect)
+            return sum(one.words == suspect.words for one in self._suspects) >= FEW
+
+    def blame(self, error: Exception | None = None) -> list[Settled]:
+        """The request does not work: the results of the suspects, who are innocent.
+
+        :param error: what ends the run; ``None``: what the first suspect met.
+        """
+        with self._lock:
+            suspects, self._suspects = self._suspects, []
+            if self.error is None:
+                self.error = error or next((suspect.error for suspect in suspects), None)
+        return [suspect.innocent for suspect in suspects]
+
+    def set_aside(self) -> bool:
+        """Whether one more event may fail for good."""
+        with self._lock:
+            self._n_set_aside += 1
+            return self._n_set_aside <= MOST_SET_ASIDE
+
+
+def send_apart(
+    batch: Batch, *, send: Send, doubt: Doubt, is_stopped: Callable[[], bool] = lambda: False
+) -> BatchReport:
+    """A result for every event of the batch but the suspects that ``doubt`` holds.
+
+    Sends as few requests as the refusals allow. Never raises: an error of ``send`` is in the report, with the
+    events it hit as unconfirmed or undelivered.
+
+    :param is_stopped: whether the run is to end: no further part is sent.
+    """
+    return _Isolation(send, doubt, is_stopped).run(batch)
+
+
+def judge_rest(*, send: Send, doubt: Doubt, is_stopped: Callable[[], bool]) -> BatchReport | None:
+    """A result for every suspect that is left at the end of a run; ``None`` where there is none."""
+    return _Isolation(send, doubt, is_stopped).judge() if doubt.has_suspects else None
 
 
 class _Isolation:
     """The state of taking one batch apart."""
 
-    def __init__(self, send: Send, budget: Budget) -> None:
+    def __init__(self, send: Send, doubt: Doubt, is_stopped: Callable[[], bool]) -> None:
         self._send = send
-        self._budget = budget
+        self._doubt = doubt
+        self._is_stopped = is_stopped
         self._report = BatchReport(settled=[], request_ids=[])
         self._todo: list[tuple[Batch, bool]] = []
         self._trusts_places = True
+        self._has_proof = False
+        self._n_unproved = 0
 
     def run(self, batch: Batch) -> BatchReport:
         self._send_part(batch, is_named=False)
         while self._todo:
             part, is_named = self._todo.pop()
-            if self._report.stopped_by is not None:
+            if self._report.stopped_by is None:
+                self._report.stopped_by = self._doubt.error  # another batch found the request at fault
+            if self._report.stopped_by is not None or self._is_stopped():
                 self._settle(part.events, Outcome.UNDELIVERED, reason="not_sent")
-            elif not self._budget.spend():
-                self._settle(part.events, Outcome.UNDELIVERED, reason="isolation_budget_spent")
             else:
                 self._send_part(part, is_named=is_named)
         return self._report
@@ -111,7 +181,7 @@ class _Isolation:
             answer = self._send(part)
         except (RequestError, ConfigurationError) as error:
             self._count(part, attempts=error.attempts, request_id=error.request_id)
-            self._stop(part, error, is_unconfirmed=error.is_unconfirmed)
+            self._fail(part, error)
             return
         except Exception as error:  # a fault of ours: it may have sent before it broke
             self._count(part, attempts=1, request_id=None)
@@ -123,61 +193,162 @@ class _Isolation:
         match answer.verdict:
             case Verdict.ACCEPTED:
                 self._settle(part.events, Outcome.ACCEPTED, request_id=answer.request_id)
+                self._prove(self._doubt.accept(part))
             case Verdict.PARTIAL if _names_all(answer, part):
                 self._settle_partial(part, answer)
-            case Verdict.PARTIAL | Verdict.PAYLOAD if len(part.events) == 1:
+            case Verdict.PARTIAL if len(part.events) == 1:
                 self._reject(part.events[0], answer, message=answer.message)
             case Verdict.PARTIAL:
                 # Taken in part, without saying which: ask again by halves; the ids make that harmless.
                 self._halve(part)
+            case Verdict.PAYLOAD if len(part.events) == 1:
+                self._refuse(part.events[0], answer)
             case Verdict.PAYLOAD:
-                self._take_apart(part, answer.guilty)
+                self._take_apart(part, answer)
             case _:
                 self._stop(part, _misplaced(answer), is_unconfirmed=True)
 
-    def _settle_partial(self, part: Batch, answer: Answer) -> None:
-        for place, encoded in enumerate(part.events):
-            if place in answer.failed:
-                self._reject(encoded, answer, message=answer.failed[place])
-            else:
-                self._settle((encoded,), Outcome.ACCEPTED, request_id=answer.request_id)
+    # ------------------------------------------------------------------------------------ one event alone
 
-    def _take_apart(self, part: Batch, place: int | None) -> None:
+    def _refuse(self, encoded: Encoded, answer: Answer) -> None:
+        """An event that was refused alone: guilty if the API names something of it, else suspect."""
+        guilty = _rejected(encoded, answer, message=answer.message)
+        if answer.names_event:
+            self._report.settled.append(guilty)
+            self._prove(self._doubt.clear())
+            return
+        innocent = Settled(
+            item=encoded.item,
+            outcome=Outcome.UNDELIVERED,
+            reason="not_taken",
+            code=answer.code,
+            request_id=answer.request_id,
+        )
+        words = (answer.code, answer.http_status, answer.message)
+        self._suspect(Suspect(words=words, guilty=guilty, innocent=innocent, error=_refused_whole(answer)))
+
+    def _fail_alone(self, encoded: Encoded, error: RequestError | ConfigurationError) -> None:
+        """An event whose request fails for good: set aside if others are taken, so that it holds none up."""
+        aside = Settled(
+            item=encoded.item,
+            outcome=Outcome.UNDELIVERED,
+            reason="set_aside",
+            code=error.code,
+            request_id=error.request_id,
+        )
+        innocent = _lost(encoded, error, is_unconfirmed=error.is_unconfirmed)
+        words = (type(error), error.code, getattr(error, "http_status", None))
+        suspect = Suspect(words=words, guilty=aside, innocent=innocent, error=error)
+        if self._doubt.set_aside():
+            self._suspect(suspect)
+        else:
+            self._report.settled.append(innocent)
+            self._report.stopped_by = error
+
+    def _suspect(self, suspect: Suspect) -> None:
+        """Guilty if something was accepted lately; else held, until so many are that the witness is asked."""
+        self._n_unproved += 1
+        is_proved = self._has_proof and self._n_unproved <= FEW
+        if is_proved:
+            self._report.settled.append(suspect.guilty)
+        elif self._doubt.hold(suspect) and not self._asks_witness():
+            self._report.settled += self._doubt.blame(suspect.error)
+            self._report.stopped_by = suspect.error
+
+    def judge(self) -> BatchReport:
+        """What became of the suspects that are left at the end of a run."""
+        if not self._asks_witness():
+            self._report.settled += self._doubt.blame()
+            self._report.stopped_by = self._doubt.error
+        return self._report
+
+    def _asks_witness(self) -> bool:
+        """Whether an event that was accepted before is accepted again: the request works."""
+        witness = self._doubt.witness
+        if witness is None or self._is_stopped():
+            return False
+        try:
+            answer = self._send(witness)
+        except (RequestError, ConfigurationError) as error:
+            self._count(witness, attempts=error.attempts, request_id=error.request_id)
+            return False
+        except Exception:  # a fault of ours proves nothing
+            return False
+        self._count(witness, attempts=answer.attempts, request_id=answer.request_id)
+        if answer.verdict is not Verdict.ACCEPTED:
+            return False
+        self._prove(self._doubt.clear())
+        return True
+
+    def _prove(self, judged: list[Settled]) -> None:
+        """The API took something, or named what it did not: suspects of before were guilty."""
+        self._report.settled += judged
+        self._has_proof = True
+        self._n_unproved = 0
+
+    # ------------------------------------------------------------------------------------ several events
+
+    def _fail(self, part: Batch, error: RequestError | ConfigurationError) -> None:
+        """A request that failed for good: taken apart where one event may be the reason, else the end."""
+        if not error.may_be_one_event or self._is_stopped():
+            self._stop(part, error, is_unconfirmed=error.is_unconfirmed)
+        elif len(part.events) == 1:
+            self._fail_alone(part.events[0], error)
+        elif self._has_proof or self._asks_witness():
+            self._has_proof = False  # what fails at length may fail by now for everyone: ask again
+            self._halve(part)
+        elif self._doubt.witness is None:
+            self._sample(part)
+        else:
+            self._stop(part, error, is_unconfirmed=error.is_unconfirmed)
+
+    def _take_apart(self, part: Batch, answer: Answer) -> None:
         """Split off the event that the API named, else halve.
 
         Whether the API counts from 0 or 1 is not documented, so the named event is sent alone and its own
         answer decides. Once a named event proves innocent, places are not believed again.
         """
-        if place is None or not self._trusts_places or not 0 <= place < len(part.events):
+        place = answer.guilty
+        if place is not None and self._trusts_places and 0 <= place < len(part.events):
+            others = part.events[:place] + part.events[place + 1 :]
+            self._todo.append((Batch(group=part.group, events=others), False))
+            self._todo.append((Batch(group=part.group, events=(part.events[place],)), True))
+        elif answer.names_event or self._doubt.witness is not None:
             self._halve(part)
-            return
-        others = part.events[:place] + part.events[place + 1 :]
-        self._todo.append((Batch(group=part.group, events=others), False))
-        self._todo.append((Batch(group=part.group, events=(part.events[place],)), True))
+        else:
+            self._sample(part)
 
     def _halve(self, part: Batch) -> None:
         first, second = part.halves()
         self._todo += [(second, False), (first, False)]
 
+    def _sample(self, part: Batch) -> None:
+        """Nothing was accepted yet: try a few events alone, so that one is, or the request is at fault."""
+        n_events = len(part.events)
+        places = sorted({0, n_events // 2, n_events - 1})
+        others = tuple(encoded for place, encoded in enumerate(part.events) if place not in places)
+        if others:
+            self._todo.append((Batch(group=part.group, events=others), False))
+        for place in reversed(places):
+            self._todo.append((Batch(group=part.group, events=(part.events[place],)), False))
+
+    def _settle_partial(self, part: Batch, answer: Answer) -> None:
+        taken = tuple(encoded for place, encoded in enumerate(part.events) if place not in answer.failed)
+        for place, encoded in enumerate(part.events):
+            if place in answer.failed:
+                self._reject(encoded, answer, message=answer.failed[place])
+        self._settle(taken, Outcome.ACCEPTED, request_id=answer.request_id)
+        if taken:
+            self._prove(self._doubt.accept(Batch(group=part.group, events=taken)))
+
     def _stop(self, part: Batch, error: Exception, *, is_unconfirmed: bool) -> None:
         self._report.stopped_by = error
-        self._settle(
-            part.events,
-            Outcome.UNCONFIRMED if is_unconfirmed else Outcome.UNDELIVERED,
-            reason="answer_lost" if is_unconfirmed else "not_taken",
-            code=getattr(error, "code", None),
-            request_id=getattr(error, "request_id", None),
-        )
+        self._report.settled += [
+            _lost(encoded, error, is_unconfirmed=is_unconfirmed) for encoded in part.events
+        ]
 
     def _reject(self, encoded: Encoded, answer: Answer, *, message: str) -> None:
-        self._settle(
-            (encoded,),
-            Outcome.REJECTED,
-            reason="refused",
-            code=answer.code,
-            message=message,
-            request_id=answer.request_id,
-        )
+        self._report.settled.append(_rejected(encoded, answer, message=message))
 
     def _settle(self, events: Sequence[Encoded], outcome: Outcome, **facts: Any) -> None:
         self._report.settled += [Settled(item=encoded.item, outcome=outcome, **facts) for encoded in events]
@@ -189,6 +360,39 @@ class _Isolation:
         report.n_bytes += attempts * sum(len(encoded.body) for encoded in part.events)
         if request_id is not None:
             report.request_ids.append(request_id)
+
+
+def _rejected(encoded: Encoded, answer: Answer, *, message: str) -> Settled:
+    return Settled(
+        item=encoded.item,
+        outcome=Outcome.REJECTED,
+        reason="refused",
+        code=answer.code,
+        message=message,
+        request_id=answer.request_id,
+    )
+
+
+def _lost(encoded: Encoded, error: Exception, *, is_unconfirmed: bool) -> Settled:
+    return Settled(
+        item=encoded.item,
+        outcome=Outcome.UNCONFIRMED if is_unconfirmed else Outcome.UNDELIVERED,
+        reason="answer_lost" if is_unconfirmed else "not_taken",
+        code=getattr(error, "code", None),
+        request_id=getattr(error, "request_id", None),
+    )
+
+
+def _refused_whole(answer: Answer) -> ConfigurationError:
+    return ConfigurationError(
+        "The API refuses every event, each sent alone, in the same words, which name no field of an event: "
+        f"{answer.message or 'no message'} (code {answer.code}). Check the token, the id of the event source "
+        "and the test event code: no event is taken for the reason.",
+        code=answer.code,
+        request_id=answer.request_id,
+        attempts=answer.attempts,
+        is_unconfirmed=answer.was_lost_before,
+    )
 
 
 def _names_all(answer: Answer, part: Batch) -> bool:

@@ -34,6 +34,8 @@ _TELLABLE_NAME = re.compile(r"(?!(?:\D*\d){7})[A-Za-z0-9 _.:-]{1,64}")
 """What an event's name looks like. A wrong column may hold anything, such as an e-mail address or, as seven
 digits and more, a telephone number or somebody's id."""
 
+_STATUS = re.compile(r"HTTP status [0-9]{3}")
+
 _WITHOUT_COVERAGE = ("invalid", "no_consent", "repeat")
 
 
@@ -123,8 +125,7 @@ class Tally:
             book = self.violations if violation.is_fatal else self.warnings
             book.add(f"{violation.path}: {violation.rule}", row=result.row, remedy=violation.remedy)
         if result.reason == "refused":
-            rule = f"refused with code {result.code}"
-            self.violations.add(rule, row=result.row, remedy=result.message or "")
+            self.violations.add(_refusal(result), row=result.row, remedy=result.message or "")
         if result.prepared is not None:
             self._add_identity(result, result.prepared)
 
@@ -168,6 +169,14 @@ class Tally:
         }
 
 
+def _refusal(result: EventResult) -> str:
+    """How the API refused an event: by its code, or by an HTTP status alone."""
+    if result.code is not None:
+        return f"refused with code {result.code}"
+    status = _STATUS.fullmatch(result.message or "")
+    return f"refused with {status[0]}" if status else "refused without a code"
+
+
 class Traffic(Struct, kw_only=True):
     """What the requests of a run amounted to; over all tries of a resumed run.
 
@@ -200,7 +209,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     :param rejected: found wrong before sending, or refused by the API.
     :param skipped: left out on purpose: no consent, repeat within the run, nothing sent by request.
     :param unconfirmed: sent, and the answer was lost or not understood.
-    :param undelivered: not taken: the run stopped first, or the budget for refused batches was spent.
+    :param undelivered: not taken: the run stopped first, or the event failed every time it was sent alone
+        (reason ``set_aside``).
     :param is_complete: whether the source was read to its end.
     :param reasons: why events were not accepted, to their number.
     :param violations: broken rules, with first rows and remedy.
@@ -264,7 +274,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
         if self.rejected > max_rejected:
             raise DeliveryError(
                 f"{self.rejected} of {self.read} events were rejected, more than "
-                f"max_rejected={max_rejected}. The others were sent. {self._where()}",
+                f"max_rejected={max_rejected}. {self._others()}{self._where()}",
                 receipt=self.as_dict(),
                 samples=[f"{finding.rule} ({finding.count}x)" for finding in self.violations[:5]],
             )
@@ -276,6 +286,12 @@ class Receipt(Struct, frozen=True, kw_only=True):
                 receipt=self.as_dict(),
                 samples=[f"{reason} ({count}x)" for reason, count in self.reasons.items()],
             )
+
+    def _others(self) -> str:
+        """What became of the events that were not rejected, as numbers."""
+        names = ("accepted", "skipped", "unconfirmed", "undelivered")
+        counts = [f"{getattr(self, name)} {name}" for name in names if getattr(self, name)]
+        return f"Of the others: {', '.join(counts)}. " if counts else ""
 
     def _where(self) -> str:
         rules = "; ".join(f"{finding.rule} ({finding.count}x)" for finding in self.violations[:3])

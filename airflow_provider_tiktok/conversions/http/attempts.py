@@ -237,6 +237,7 @@ class _Trail:
                 request_id=answer.request_id,
                 attempts=self._sent,
                 is_unconfirmed=self._may_be_taken,
+                may_be_one_event=answer.may_be_one_event,
             )
         facts: dict[str, Any] = {
             "code": answer.code,
@@ -244,6 +245,7 @@ class _Trail:
             "http_status": answer.http_status,
             "attempts": self._sent,
             "is_unconfirmed": self._may_be_taken,
+            "may_be_one_event": answer.may_be_one_event,
         }
         if answer.verdict is Verdict.AUTHORIZATION:
             return AuthorizationError(text, **facts)

@@ -40,6 +40,9 @@ _STATUS_VERDICTS: tuple[tuple[range, Verdict], ...] = (
     (range(500, 600), Verdict.RETRY),
 )
 
+# What a firewall answers to a text it dislikes, and a service that breaks on one event.
+_MAY_BE_ONE_EVENT = frozenset({400, 403, 406, 418, 422, 451, *range(500, 600)})
+
 
 def judge_status(
     status: int, headers: Mapping[str, str], *, clock: Callable[[], float] = time.time
@@ -58,6 +61,8 @@ def judge_status(
         retry_after_s=read_retry_after(headers, clock=clock) if verdict is Verdict.RETRY else None,
         may_be_taken=status >= 500,
         is_too_frequent=status == 429,
+        names_event=status == 413,
+        may_be_one_event=status in _MAY_BE_ONE_EVENT,
     )
 
 

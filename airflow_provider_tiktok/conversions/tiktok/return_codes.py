@@ -49,6 +49,7 @@ class ReturnCode(Struct, frozen=True):
     :param hint: what a person can do, empty where there is nothing to do.
     :param may_be_taken: whether the events may have been taken although the code says failure.
     :param is_too_frequent: whether the code says nothing but that there were too many requests.
+    :param may_be_one_event: whether TikTok may say so of every request that holds one certain event.
     :param turns_into: the verdict once the code came ``turns_after`` times for one request.
     """
 
@@ -59,6 +60,7 @@ class ReturnCode(Struct, frozen=True):
     last: int = 0
     may_be_taken: bool = False
     is_too_frequent: bool = False
+    may_be_one_event: bool = False
     turns_into: Verdict | None = None
     turns_after: int = 0
 
@@ -167,6 +169,7 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
         40700,
         Verdict.RETRY,
         "internal validation error",
+        may_be_one_event=True,
         turns_into=Verdict.PAYLOAD,
         turns_after=2,
     ),
@@ -174,12 +177,34 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
         41000, Verdict.CONFIGURATION, "blocked for this country", "Send from an address TikTok serves."
     ),
     ReturnCode(41001, Verdict.CONFIGURATION, "interface or fields no longer offered", _CALL, last=41002),
-    ReturnCode(50000, Verdict.RETRY, "system error", _LATER, may_be_taken=True),
-    ReturnCode(50002, Verdict.RETRY, "processing error or timeout", _LATER, may_be_taken=True),
-    ReturnCode(51000, Verdict.RETRY, "internal service error", _LATER, last=51099, may_be_taken=True),
-    ReturnCode(51305, Verdict.RETRY, "internal service error", _LATER, may_be_taken=True),
-    ReturnCode(52000, Verdict.RETRY, "storage error", _LATER, last=52204, may_be_taken=True),
-    ReturnCode(53102, Verdict.RETRY, "serialisation error", _LATER, last=53103, may_be_taken=True),
+    ReturnCode(50000, Verdict.RETRY, "system error", _LATER, may_be_taken=True, may_be_one_event=True),
+    ReturnCode(
+        50002, Verdict.RETRY, "processing error or timeout", _LATER, may_be_taken=True, may_be_one_event=True
+    ),
+    ReturnCode(
+        51000,
+        Verdict.RETRY,
+        "internal service error",
+        _LATER,
+        last=51099,
+        may_be_taken=True,
+        may_be_one_event=True,
+    ),
+    ReturnCode(
+        51305, Verdict.RETRY, "internal service error", _LATER, may_be_taken=True, may_be_one_event=True
+    ),
+    ReturnCode(
+        52000, Verdict.RETRY, "storage error", _LATER, last=52204, may_be_taken=True, may_be_one_event=True
+    ),
+    ReturnCode(
+        53102,
+        Verdict.RETRY,
+        "serialisation error",
+        _LATER,
+        last=53103,
+        may_be_taken=True,
+        may_be_one_event=True,
+    ),
     ReturnCode(60001, Verdict.RETRY_SLOWLY, "maintenance", _LATER),
     ReturnCode(
         61000, Verdict.RETRY, "too many requests of this line of business", _SLOWER, is_too_frequent=True
@@ -241,6 +266,17 @@ _REQUEST_PHRASES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"no permission to operate\b", re.IGNORECASE), _ROLE),
     (re.compile(r"(?:invalid|unknown) pixel code\b", re.IGNORECASE), "Check the pixel code."),
 )
+# In the head of the message, where it names no field of an event.
+_REQUEST_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b(?:access )?token\b"), _RENEW),
+    (re.compile(r"\btest (?:event )?code\b"), _REQUEST_FIELDS["test_event_code"]),
+    (
+        re.compile(r"\b(?:pixel|event source|event set|source id|app id)\b"),
+        _REQUEST_FIELDS["event_source_id"],
+    ),
+    (re.compile(r"\bnumber of events\b"), "Lower max_events_per_request."),
+    (re.compile(r"\b(?:advertiser|partner name)\b"), "Check the advertiser and the partner name."),
+)
 _MISSING_FIELDS = re.compile(r"missing required field\(s\):?\s*(?P<paths>[\w\s,.\[\]-]+)", re.IGNORECASE)
 _NAMED_FIELD = re.compile(
     r"(?:invalid\s+(?:value\s+for\s+)?)?(?P<paths>[a-z_][\w.\[\]-]*)(?=[\s:]|$)", re.IGNORECASE
@@ -263,6 +299,28 @@ def find_request_fault(message: str) -> str | None:
     return next((_REQUEST_FIELDS[path] for path in paths if path in _REQUEST_FIELDS), None)
 
 
+def find_request_words(message: str) -> str | None:
+    """A person's remedy where TikTok's words are about the token, the source, the test code; else ``None``.
+
+    Asked of a message that names nothing of an event.
+    """
+    head = re.sub(r"[\W_]+", " ", _head_of(message).lower())
+    return next((hint for words, hint in _REQUEST_WORDS if words.search(head)), None)
+
+
+def names_event(message: str) -> bool:
+    """Whether TikTok's words name a place among the events, or the path of an event's field."""
+    head = _head_of(message)
+    if _INDEX.search(head):
+        return True
+    missing = _MISSING_FIELDS.match(message)
+    named = (
+        missing["paths"].split(",") if missing else [m["path"] for m in _EVENT_FIELD.finditer(message)][:1]
+    )
+    parts = {part for path in named for part in re.split(r"[.\[\]\s]+", path.strip().lower())}
+    return bool(parts & _EVENT_FIELD_NAMES)
+
+
 # ------------------------------------------------------------------------------- the event that is named
 
 # How an index is written in answers of "Report events" is not documented; "Batch.<i>" is what the endpoints
@@ -275,6 +333,17 @@ _INDEX = re.compile(
 _QUOTED_PART = re.compile(r"\"[^\"]*\"?|'[^']*'?")
 
 
+# "Invalid value for user.city: …" or "user.city: …".
+_EVENT_FIELD = re.compile(
+    r"\A(?:invalid\s+(?:value\s+for\s+)?)?(?P<path>[a-z_][\w.\[\]-]*)\s*:(?=\s|$)", re.IGNORECASE
+)
+
+
+def _head_of(message: str) -> str:
+    """Up to the first colon, without quoted parts: behind it the message may repeat a value."""
+    return re.split(r":(?=\s|$)", _QUOTED_PART.sub("", message), maxsplit=1)[0]
+
+
 def find_guilty(message: str, *, n_events: int | None) -> int | None:
     """Place in the batch, from 0, of the event that TikTok's words name; ``None`` where they name none.
 
@@ -283,8 +352,7 @@ def find_guilty(message: str, *, n_events: int | None) -> int | None:
 
     :param n_events: events in the request; a place beyond is none.
     """
-    head = re.split(r":(?=\s|$)", _QUOTED_PART.sub("", message), maxsplit=1)[0]
-    found = _INDEX.search(head)
+    found = _INDEX.search(_head_of(message))
     if found is None:
         return None
     place = int(found["bracket"] or found["dot"] or found["word"])
@@ -346,6 +414,8 @@ def _field_names() -> frozenset[str]:
 
 _FIELD_NAMES = _field_names()
 
+_EVENT_FIELD_NAMES = _FIELD_NAMES - _REQUEST_FIELDS.keys() - {"data"}
+
 
 class _Reading(Sealed, frozen=True):
     """A reply with a code, and what is known of its request."""
@@ -385,6 +455,7 @@ def classify(
         http_status=reply.status,
         may_be_taken=row is not None and row.may_be_taken,
         is_too_frequent=row is not None and row.is_too_frequent,
+        may_be_one_event=row is not None and row.may_be_one_event,
     )
     refine = _REFINEMENTS.get(answer.verdict)
     return answer if refine is None else refine(answer, _Reading(reply, body, n_events, order_base, clock))
@@ -426,10 +497,17 @@ def _refine_partial(answer: Answer, reading: _Reading) -> Answer:
 def _refine_payload(answer: Answer, reading: _Reading) -> Answer:
     words = reading.body.get("message")
     message = words if isinstance(words, str) else ""
+    is_of_event = answer.code in _ABOUT_EVENTS or names_event(message)
     hint = find_request_fault(message)
+    if hint is None and reading.n_events and not is_of_event:  # without events it only asks for a refusal
+        hint = find_request_words(message)
     if hint is not None:
         return structs.replace(answer, verdict=Verdict.CONFIGURATION, hint=hint)
-    return structs.replace(answer, guilty=find_guilty(message, n_events=reading.n_events))
+    guilty = find_guilty(message, n_events=reading.n_events)
+    return structs.replace(answer, guilty=guilty, names_event=is_of_event)
+
+
+_ABOUT_EVENTS = frozenset({40062})  # what is not hashed is an event's
 
 
 def _refine_wait(answer: Answer, reading: _Reading) -> Answer:

@@ -81,7 +81,7 @@ class Ledger:
             raise _ERRORS[mood]()
         if self.bad.intersection(ids):
             return Answer(
-                verdict=Verdict.PAYLOAD, code=40002, message="event_time: wrong", request_id="refused"
+                verdict=Verdict.PAYLOAD, code=40002, message="wrong", request_id="refused", names_event=True
             )
         return Answer(verdict=Verdict.ACCEPTED, code=0, request_id=f"r{len(self.requests)}")
 

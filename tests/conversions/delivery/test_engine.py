@@ -73,17 +73,16 @@ def test_an_empty_source_is_a_run_of_zeros() -> None:
     st.lists(st.sampled_from(["good", "bad", "invalid", "unreadable", "repeat", "no_consent"]), max_size=45),
     st.lists(st.sampled_from(MOODS), max_size=12),
     st.integers(1, 4),
-    st.integers(0, 30),
     st.booleans(),
 )
 def test_counts_conserve_whatever_faults_are_mixed(
-    kinds: list[str], moods: list[str], max_in_flight: int, budget: int, is_cut: bool
+    kinds: list[str], moods: list[str], max_in_flight: int, is_cut: bool
 ) -> None:
     """Read = accepted + rejected + skipped + unconfirmed + undelivered, and the ledger agrees."""
     rows: list[Any] = [_row(kind, n) for n, kind in enumerate(kinds)]
     ledger = Ledger(bad={f"o-{n}" for n, kind in enumerate(kinds) if kind == "bad"}, moods=moods)
     source = Rows([*rows, RuntimeError("the database went away")] if is_cut else rows)
-    options = Options(max_in_flight=max_in_flight, isolation_budget=budget, require_consent=True)
+    options = Options(max_in_flight=max_in_flight, require_consent=True)
     delivery = run(rows, ledger, source=source, options=options)
 
     receipt = delivery.receipt
@@ -127,7 +126,7 @@ def test_retries_end_with_every_event_settled(
     store = Store()
     rows = [purchase(f"o-{n}") for n in range(n_events)]
     for _ in range(len(moods) + 1):
-        options = Options(max_in_flight=max_in_flight, isolation_budget=None)
+        options = Options(max_in_flight=max_in_flight)
         delivery = run(rows, ledger, checkpoints=store, options=options)
         if delivery.stopped_by is None:
             break

@@ -156,15 +156,31 @@ def test_a_passing_fault_costs_a_request_and_no_event(
     assert (delivery.receipt.requests, delivery.receipt.retries) == (4, 1)
 
 
+# Where one event may be the reason, an event that was accepted before is sent once more: 3 + 3 attempts.
 LASTING = [
     ("a refused token", {"code": 40105}, AuthorizationError, "undelivered", 1),
     ("an expired token", {"code": 40102}, AuthorizationError, "undelivered", 1),
     ("no permission", {"code": 40001}, AuthorizationError, "undelivered", 1),
     ("a deleted event set", {"code": 40007}, ConfigurationError, "undelivered", 1),
+    ("a source of others", {"code": 40001, "http_status": 401}, AuthorizationError, "undelivered", 1),
+    (
+        "a token in other words",
+        {"code": 40002, "message": "Invalid access token"},
+        ConfigurationError,
+        "undelivered",
+        1,
+    ),
+    (
+        "a number of events",
+        {"code": 40002, "http_status": 400, "message": "Number of events must be between 1 and 1000."},
+        ConfigurationError,
+        "undelivered",
+        1,
+    ),
     ("an unknown code", {"code": 49999}, ProtocolError, "unconfirmed", 1),
     ("throttled for good", {"code": 40100}, TransientError, "undelivered", 3),
-    ("a system error that stays", {"code": 50000}, UnconfirmedError, "unconfirmed", 3),
-    ("gateways that stay bad", HTML, UnconfirmedError, "unconfirmed", 3),
+    ("a system error that stays", {"code": 50000}, UnconfirmedError, "unconfirmed", 3 + 3),
+    ("gateways that stay bad", HTML, UnconfirmedError, "unconfirmed", 3 + 3),
     ("answers that stay empty", {"empty_body": True}, ProtocolError, "unconfirmed", 3),
     ("answers that are always lost", {"drop": "after"}, UnconfirmedError, "unconfirmed", 3),
 ]
@@ -255,3 +271,57 @@ def test_whatever_is_mixed_every_event_is_settled_once(
         if count
     }
     assert accepted_ids(simulator) == Counter(f"o-{n}" for n in range(n_events) if n not in refused)
+
+
+def test_a_request_refused_in_unknown_words_rejects_nobody(
+    simulator: Simulator, transport: RequestsTransport
+) -> None:
+    """Words that name nothing of an event, said of every one alone, end the run; no event is a reason."""
+    effect = {"code": 40002, "message": "The operation cannot be completed"}
+    simulator.faults = [{"match": {"path": TRACK}, "effect": effect}]
+    delivery = send(simulator, transport, orders(2500), max_events=1000)
+    assert isinstance(delivery.stopped_by, ConfigurationError)
+    assert delivery.receipt.rejected == delivery.receipt.accepted == 0
+    assert delivery.receipt.requests <= 4
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        HTML,
+        {"http_status": 403, "raw_body": "<html>Forbidden</html>", "headers": {"Content-Type": "text/html"}},
+        {"http_status": 406, "empty_body": True},
+        {"code": 40700},
+        {"code": 51010},
+        {"code": 50000},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("poison", [0, 13, 29])
+@pytest.mark.parametrize("max_attempts", [1, 3])
+def test_an_event_that_always_fails_holds_no_other(
+    simulator: Simulator,
+    transport: RequestsTransport,
+    effect: dict[str, Any],
+    poison: int,
+    max_attempts: int,
+) -> None:
+    """It is tried alone and set aside; the rest is accepted, and a retry asks about it alone."""
+    match = {"path": TRACK, "event_ids": [f"o-{poison}"]}
+    simulator.faults = [{"match": match, "effect": effect}]
+    store, records = Store(), orders(30)
+    first = send(simulator, transport, records, store=store, max_attempts=max_attempts)
+    assert first.stopped_by is None
+    # 40700 is taken for the event's fault once it came twice.
+    is_refused = effect.get("code") == 40700 and max_attempts > 1
+    assert counts(first) == {"accepted": 29, "rejected" if is_refused else "undelivered": 1}
+    if is_refused:
+        return
+    assert first.receipt.reasons == {"set_aside": 1}
+
+    simulator.faults = []
+    before = accepted_ids(simulator)
+    second = send(simulator, transport, records, store=store)
+    assert counts(second) == {"accepted": 30}
+    assert accepted_ids(simulator) - before == Counter({f"o-{poison}": 1})
+    assert store.is_done

@@ -6,15 +6,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import ceil, log2
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
-from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport, Budget, send_apart
+from airflow_provider_tiktok.conversions.delivery.isolation import (
+    FEW,
+    MOST_SET_ASIDE,
+    BatchReport,
+    Doubt,
+    judge_rest,
+    send_apart,
+)
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
     ConfigurationError,
@@ -47,7 +57,9 @@ class AllOrNothing:
         guilty = [place for place, encoded in enumerate(batch.events) if encoded.item in self.bad]
         if guilty:
             named = None if self.names is None else guilty[0] + self.names
-            return Answer(verdict=Verdict.PAYLOAD, code=40002, message="wrong", guilty=named)
+            return Answer(
+                verdict=Verdict.PAYLOAD, code=40002, message="wrong", guilty=named, names_event=True
+            )
         self.accepted.update(encoded.item for encoded in batch.events)
         return Answer(verdict=Verdict.ACCEPTED, code=0, request_id=f"r{self.requests}")
 
@@ -66,7 +78,7 @@ def test_exactly_the_bad_events_are_rejected(case: tuple[int, set[int], int | No
     """For any set of bad events, and however the API names them, these are rejected, all others taken once."""
     n_events, bad, names = case
     api = AllOrNothing(bad, names=names)
-    report = send_apart(batch_of(n_events), send=api, budget=Budget(None))
+    report = send_apart(batch_of(n_events), send=api, doubt=Doubt())
 
     assert outcomes(report) == {
         place: Outcome.REJECTED if place in bad else Outcome.ACCEPTED for place in range(n_events)
@@ -78,37 +90,22 @@ def test_exactly_the_bad_events_are_rejected(case: tuple[int, set[int], int | No
 def test_one_bad_event_in_a_thousand_takes_about_twenty_requests() -> None:
     """Halving finds one bad event of n in 1 + 2 * log2(n) requests."""
     api = AllOrNothing({617})
-    send_apart(batch_of(1000), send=api, budget=Budget(None))
+    send_apart(batch_of(1000), send=api, doubt=Doubt())
     assert api.requests <= 1 + 2 * ceil(log2(1000))
 
 
 def test_a_named_event_is_found_in_three_requests() -> None:
     """Where the API names the place, the batch is sent, the named event, and the others."""
     api = AllOrNothing({617}, names=0)
-    send_apart(batch_of(1000), send=api, budget=Budget(None))
+    send_apart(batch_of(1000), send=api, doubt=Doubt())
     assert api.requests == 3
 
 
 def test_an_api_that_counts_from_one_costs_one_request_more_than_halving() -> None:
     """A named event that proves innocent ends the belief in places; halving goes on."""
     api = AllOrNothing({617}, names=1)
-    send_apart(batch_of(1000), send=api, budget=Budget(None))
+    send_apart(batch_of(1000), send=api, doubt=Doubt())
     assert api.requests <= 3 + 2 * ceil(log2(1000))
-
-
-def test_what_the_budget_does_not_reach_is_undelivered() -> None:
-    """A spent budget leaves events undelivered; none is called rejected without an answer of its own."""
-    api = AllOrNothing(set(range(64)))
-    report = send_apart(batch_of(64), send=api, budget=Budget(10))
-
-    assert api.requests == 11
-    assert len(report.settled) == 64
-    reasons = Counter(settled.reason for settled in report.settled)
-    assert reasons["isolation_budget_spent"] > 0
-    assert report.stopped_by is None
-    assert all(
-        (settled.outcome is Outcome.REJECTED) == (settled.reason == "refused") for settled in report.settled
-    )
 
 
 def test_a_partial_answer_is_mapped_back_to_its_events() -> None:
@@ -117,8 +114,8 @@ def test_a_partial_answer_is_mapped_back_to_its_events() -> None:
     def partial(batch: Batch) -> Answer:
         return Answer(verdict=Verdict.PARTIAL, code=20001, failed={1: "bad one"}, request_id="r")
 
-    report = send_apart(batch_of(3), send=partial, budget=Budget(0))
-    assert [(s.item, s.outcome, s.message) for s in report.settled] == [
+    report = send_apart(batch_of(3), send=partial, doubt=Doubt())
+    assert sorted((s.item, s.outcome, s.message) for s in report.settled) == [
         (0, Outcome.ACCEPTED, None),
         (1, Outcome.REJECTED, "bad one"),
         (2, Outcome.ACCEPTED, None),
@@ -136,7 +133,7 @@ def test_a_partial_answer_that_names_nobody_is_asked_again_by_halves(failed: dic
         verdict = Verdict.PARTIAL if is_bad else Verdict.ACCEPTED
         return Answer(verdict=verdict, code=20001 if is_bad else 0, failed=failed)
 
-    report = send_apart(batch_of(4), send=partial_for_two, budget=Budget(None))
+    report = send_apart(batch_of(4), send=partial_for_two, doubt=Doubt())
     assert outcomes(report) == {
         0: Outcome.ACCEPTED,
         1: Outcome.ACCEPTED,
@@ -159,7 +156,12 @@ def test_a_partial_answer_that_names_nobody_is_asked_again_by_halves(failed: dic
 )
 def test_an_error_stops_the_run_and_loses_no_event(error: Exception, outcome: Outcome) -> None:
     """The part that met the error is unconfirmed or undelivered, what was not sent is undelivered."""
-    answers = iter([Answer(verdict=Verdict.PAYLOAD, code=40002), Answer(verdict=Verdict.ACCEPTED, code=0)])
+    answers = iter(
+        [
+            Answer(verdict=Verdict.PAYLOAD, code=40002, names_event=True),
+            Answer(verdict=Verdict.ACCEPTED, code=0),
+        ]
+    )
 
     def send(batch: Batch) -> Answer:
         answer = next(answers, None)
@@ -167,7 +169,7 @@ def test_an_error_stops_the_run_and_loses_no_event(error: Exception, outcome: Ou
             raise error
         return answer
 
-    report = send_apart(batch_of(8), send=send, budget=Budget(None))
+    report = send_apart(batch_of(8), send=send, doubt=Doubt())
     assert report.stopped_by is error
     assert outcomes(report) == {
         **dict.fromkeys(range(4), Outcome.ACCEPTED),
@@ -180,10 +182,10 @@ def test_an_error_leaves_what_was_not_sent_undelivered() -> None:
 
     def send(batch: Batch) -> Answer:
         if len(batch.events) == 8:
-            return Answer(verdict=Verdict.PAYLOAD, code=40002)
+            return Answer(verdict=Verdict.PAYLOAD, code=40002, names_event=True)
         raise UnconfirmedError("lost", attempts=2)
 
-    report = send_apart(batch_of(8), send=send, budget=Budget(None))
+    report = send_apart(batch_of(8), send=send, doubt=Doubt())
     assert outcomes(report) == {
         **dict.fromkeys(range(4), Outcome.UNCONFIRMED),
         **dict.fromkeys(range(4, 8), Outcome.UNDELIVERED),
@@ -196,16 +198,174 @@ def test_an_error_leaves_what_was_not_sent_undelivered() -> None:
 )
 def test_a_verdict_that_belongs_to_an_error_is_not_success(verdict: Verdict) -> None:
     """A destination that answers what it must raise stops the run, with its events unconfirmed."""
-    report = send_apart(batch_of(3), send=lambda batch: Answer(verdict=verdict), budget=Budget(None))
+    report = send_apart(batch_of(3), send=lambda batch: Answer(verdict=verdict), doubt=Doubt())
     assert set(outcomes(report).values()) == {Outcome.UNCONFIRMED}
     assert isinstance(report.stopped_by, ProtocolError)
     assert report.requests == 1
 
 
-def test_the_budget_is_one_for_all_batches() -> None:
-    """Requests spent on one batch are missing for the next."""
-    budget = Budget(4)
-    first = send_apart(batch_of(4), send=AllOrNothing({0}), budget=budget)
-    second = send_apart(batch_of(4), send=AllOrNothing({0}), budget=budget)
-    assert Outcome.UNDELIVERED not in outcomes(first).values()
-    assert set(outcomes(second).values()) == {Outcome.UNDELIVERED}
+# ------------------------------------------------------------------- an event's fault, or the request's
+
+
+class Wordless(AllOrNothing):
+    """An API that refuses bad events in words that name nothing of them.
+
+    :param fails_after: requests after which it refuses everything in these words.
+    """
+
+    def __init__(self, bad: set[int], *, fails_after: int = 10**9) -> None:
+        super().__init__(bad)
+        self.fails_after = fails_after
+
+    def __call__(self, batch: Batch) -> Answer:
+        if self.requests >= self.fails_after:
+            self.requests += 1
+            return Answer(verdict=Verdict.PAYLOAD, code=40002, message="Request cannot be handled")
+        return structs.replace(super().__call__(batch), names_event=False)
+
+
+def run_all(batches: Sequence[Batch], send: Any) -> tuple[dict[int, Outcome], Exception | None]:
+    """What becomes of these batches, one after the other, as in a run."""
+    doubt = Doubt()
+    told: dict[int, Outcome] = {}
+    stopped_by: Exception | None = None
+    for batch in batches:
+        report = send_apart(batch, send=send, doubt=doubt)
+        told |= outcomes(report)
+        stopped_by = report.stopped_by
+        if stopped_by is not None:
+            break
+    rest = judge_rest(send=send, doubt=doubt, is_stopped=lambda: stopped_by is not None)
+    if rest is not None:
+        told |= outcomes(rest)
+        stopped_by = stopped_by or rest.stopped_by
+    return told, stopped_by
+
+
+def batches_of(n_events: int, *, size: int) -> list[Batch]:
+    """Batches of events that carry their number."""
+    events = [Encoded(body=b"{}", item=number) for number in range(n_events)]
+    return [
+        Batch(group=None, events=tuple(events[first : first + size])) for first in range(0, n_events, size)
+    ]
+
+
+@pytest.mark.parametrize("n_events", [1, 2, 3, 4, 20, 1000])
+def test_a_request_that_is_refused_whatever_its_events_ends_the_run_after_a_few(n_events: int) -> None:
+    """Words that name nothing of an event, said of each: a setting is at fault, and no event is blamed."""
+    api = Wordless(set(), fails_after=0)
+    told, stopped_by = run_all(batches_of(n_events, size=1000), api)
+    assert isinstance(stopped_by, ConfigurationError)
+    assert "Request cannot be handled" in str(stopped_by)
+    assert set(told.values()) == {Outcome.UNDELIVERED}
+    assert set(told) == set(range(n_events))
+    assert api.requests <= 1 + FEW
+
+
+@pytest.mark.parametrize("size", [1, 2, 10, 100])
+@pytest.mark.parametrize("works_for", [1, 5, 11])
+def test_a_request_that_is_refused_from_some_time_on_ends_the_run(size: int, works_for: int) -> None:
+    """A test code that expired amid the run: what was accepted stays so, nothing is rejected."""
+    api = Wordless(set(), fails_after=works_for)
+    told, stopped_by = run_all(batches_of(1200, size=size), api)
+    assert isinstance(stopped_by, ConfigurationError)
+    assert set(told.values()) == {Outcome.ACCEPTED, Outcome.UNDELIVERED}
+    assert api.requests <= works_for + ceil(log2(size) if size > 1 else 0) + 3 * FEW
+
+
+@given(st.integers(20, 90), st.sets(st.integers(0, 89), max_size=8), st.sampled_from([1, 4, 10, 100]))
+def test_bad_events_among_good_ones_are_rejected_in_whatever_words(
+    n_events: int, bad: set[int], size: int
+) -> None:
+    """Where others are accepted, the refused ones are guilty, also where nothing of them is named."""
+    bad = {number for number in bad if number < n_events}
+    told, stopped_by = run_all(batches_of(n_events, size=size), Wordless(bad))
+    if stopped_by is not None:  # all that were tried before one was accepted are bad
+        assert isinstance(stopped_by, ConfigurationError)
+        assert len(bad) >= FEW
+        assert Outcome.REJECTED not in told.values()
+        return
+    assert told == {
+        number: Outcome.REJECTED if number in bad else Outcome.ACCEPTED for number in range(n_events)
+    }
+
+
+def test_events_that_all_break_a_rule_the_api_names_are_all_rejected() -> None:
+    """Twenty events without what they need are twenty bad events, and no fault of the request."""
+    told, stopped_by = run_all(batches_of(20, size=20), AllOrNothing(set(range(20))))
+    assert (set(told.values()), stopped_by) == ({Outcome.REJECTED}, None)
+
+
+def test_scattered_bad_events_are_all_found() -> None:
+    """150 bad of 150,000, one in each batch: every one is rejected, every other one accepted."""
+    bad = {1000 * n + (n * 37) % 1000 for n in range(150)}
+    for api in (AllOrNothing(bad), Wordless(bad)):
+        told, stopped_by = run_all(batches_of(150_000, size=1000), api)
+        assert stopped_by is None
+        assert {number for number, outcome in told.items() if outcome is Outcome.REJECTED} == bad
+        assert set(api.accepted) == set(range(150_000)) - bad
+        assert api.requests <= 150 * (1 + 2 * ceil(log2(1000)) + 1) + FEW
+
+
+# -------------------------------------------------------------------------- one event that always fails
+
+
+class Poisoned:
+    """An API that fails on every request that holds a certain event.
+
+    :param is_down: whether it fails on every other one, too.
+    """
+
+    def __init__(self, poison: set[int], error: Any, *, is_down: bool = False) -> None:
+        self.poison, self.error, self.is_down = poison, error, is_down
+        self.accepted: set[int] = set()
+
+    def __call__(self, batch: Batch) -> Answer:
+        items = {encoded.item for encoded in batch.events}
+        if self.is_down or items & self.poison:
+            raise self.error()
+        self.accepted |= items
+        return Answer(verdict=Verdict.ACCEPTED, code=0)
+
+
+FAILURES = {
+    "a 5xx": lambda: UnconfirmedError("HTTP status 502", http_status=502, may_be_one_event=True),
+    "a firewall's 403": lambda: AuthorizationError("HTTP 403", http_status=403, may_be_one_event=True),
+    "a firewall's 406": lambda: ConfigurationError("HTTP 406", may_be_one_event=True),
+    "40700": lambda: TransientError("internal", code=40700, may_be_one_event=True),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
+@pytest.mark.parametrize("poison", [{0}, {57}, {99}, {3, 4, 5, 71}])
+@pytest.mark.parametrize("size", [1, 10, 100])
+def test_an_event_that_always_fails_is_set_aside(failure: Any, poison: set[int], size: int) -> None:
+    """It is tried alone and left undelivered with a reason of its own; all others are accepted."""
+    api = Poisoned(poison, failure)
+    doubt = Doubt()
+    reasons: dict[int, str] = {}
+    for batch in batches_of(100, size=size):
+        report = send_apart(batch, send=api, doubt=doubt)
+        assert report.stopped_by is None
+        reasons |= {settled.item: settled.reason for settled in report.settled}
+    rest = judge_rest(send=api, doubt=doubt, is_stopped=lambda: False)
+    reasons |= {settled.item: settled.reason for settled in (rest.settled if rest else ())}
+    assert {item for item, reason in reasons.items() if reason == "set_aside"} == poison
+    assert api.accepted == set(range(100)) - poison
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
+@pytest.mark.parametrize("size", [1, 10, 100])
+def test_an_api_that_is_down_ends_the_run(failure: Any, size: int) -> None:
+    """Where nothing is accepted it is no event's fault: the error is told, and nothing is set aside."""
+    told, stopped_by = run_all(batches_of(100, size=size), Poisoned(set(), failure, is_down=True))
+    assert type(stopped_by) is type(failure())
+    assert not {Outcome.REJECTED, Outcome.ACCEPTED} & set(told.values())
+
+
+def test_too_many_events_that_always_fail_end_the_run() -> None:
+    """Each costs all attempts of a request: beyond a bound the API is at fault."""
+    api = Poisoned(set(range(1, 200, 2)), FAILURES["a 5xx"])
+    told, stopped_by = run_all(batches_of(200, size=200), api)
+    assert isinstance(stopped_by, UnconfirmedError)
+    assert sum(outcome is Outcome.UNDELIVERED for outcome in told.values()) >= MOST_SET_ASIDE
