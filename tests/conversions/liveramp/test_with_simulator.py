@@ -217,6 +217,22 @@ def test_an_odd_optional_value_costs_that_field_alone(
     assert answer.verdict is Verdict.PAYLOAD
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+@pytest.mark.parametrize("session_events", [1, 5, 40])
+def test_a_configuration_that_takes_nothing_blames_no_event(
+    status: int, session_events: int, adapter: AdapterClient, simulator: Simulator
+) -> None:
+    """A few requests show it; every event can be sent again, and no retry of the same is made."""
+    simulator.faults = [{"effect": {"http_status": status}}]
+    records = [
+        web_record(event_id=str(n), user={"envelope": f"AgSession-{n // session_events}"}) for n in range(60)
+    ]
+    delivery = run(records, adapter)
+    assert isinstance(delivery.stopped_by, AuthorizationError | ConfigurationError)
+    assert (delivery.receipt.rejected, delivery.receipt.undelivered) == (0, 60)
+    assert delivery.receipt.requests <= 20
+
+
 def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulator) -> None:
     """Same ids, same bytes."""
     simulator.faults = [{"match": {"nth": [1]}, "effect": {"drop": "after"}}]
