@@ -13,6 +13,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+import phonenumbers
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from msgspec import to_builtins
 from msgspec.structs import asdict, fields, replace
 
 from airflow_provider_tiktok.conversions import identifiers
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.events import (
     Content,
     ConversionEvent,
@@ -42,6 +43,8 @@ from airflow_provider_tiktok.conversions.identifiers import (
     IdentityRules,
     prepare,
 )
+from airflow_provider_tiktok.conversions.identifiers.emails import normalise_email, split_emails
+from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone, split_phones
 
 # TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11: TikTok's own examples.
 ALICE = "848a771458438fc2ec420560d769fb9b9b86851ee338ec56517baabd79d3bb4f"
@@ -719,6 +722,86 @@ def test_both_spellings_of_a_character_are_one(raw: str) -> None:
         for text in (unicodedata.normalize("NFC", raw), unicodedata.normalize("NFD", raw))
     )
     assert composed == decomposed
+
+
+WRITTEN = st.one_of(
+    st.text("0123456789 +()-./,;#x", max_size=24),
+    st.from_regex(r"(\+|00)?[1-9][0-9]{6,14}( ?(x|ext\.) ?[0-9]{1,4})?", fullmatch=True),
+    st.sampled_from([raw for name, raw, _ in SENT + DROPPED if name == "phone"]),
+)
+REGIONS = st.sampled_from([None, "US", "GB", "DE", "SE", "ID", "IT", "BR", "FR", "Germany", "usa"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(raw=WRITTEN, region=REGIONS)
+def test_a_number_that_is_hashed_is_one_that_its_country_has(raw: str, region: str | None) -> None:
+    """Whatever was written: the library of numbering plans says that the number is possible, in E.164."""
+    rules = IdentityRules().of_row(region)
+    for part in split_phones(raw):
+        try:
+            number = normalise_phone(part, region=rules.phone_region)
+        except EventError:
+            continue
+        assert phonenumbers.is_possible_number(phonenumbers.parse(number)), number
+        assert number[1:].isdigit()
+        assert len(number) <= 16
+        assert normalise_phone(number, region=rules.phone_region) == number
+        assert set(prepared(phone=number).user.phone) == {sha256(number.encode()).hexdigest()}
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    raw=st.text("ab.@<>\"';,() %\u200b\uff41=", max_size=24).map(lambda text: f"{text}jane@example.com{text}")
+)
+def test_an_address_that_is_hashed_stays_as_it_is(raw: str) -> None:
+    """Whatever stood around it: one address comes out, which nothing more can be taken from."""
+    for part in split_emails(raw):
+        try:
+            address = normalise_email(part)
+        except EventError:
+            continue
+        assert address.count("@") == 1
+        assert ".." not in address
+        assert not set(address) & set('<>"(),; \u200b')
+        assert normalise_email(address) == address
+        assert split_emails(address) == (address,)
+
+
+@pytest.mark.parametrize(
+    ("phone_region", "country", "expected"),
+    [
+        (None, "US", FICTION),
+        ("US", None, FICTION),
+        ("us", "GB", FICTION),
+        ("USA", "GB", FICTION),
+        (" ", "US", FICTION),
+        (None, "GB", "no_such_number"),
+        ("Germany", "US", "unknown_phone_country"),
+        (None, "XX", "unknown_phone_country"),
+        (None, ALICE, "unknown_phone_country"),
+        (None, None, "no_such_number"),
+    ],
+)
+def test_the_row_s_country_comes_before_the_run_s(
+    phone_region: str | None, country: str | None, expected: str
+) -> None:
+    """A national number is read by what its row says; only a row that says nothing is read by the default."""
+    user = RawUser(phone=("202 555 0123",), country=country)
+    event = ConversionEvent(row=1, user=user, phone_region=phone_region)
+    result = prepare(event, IdentityRules(default_region="GB"))
+    told = [*result.user.phone, *(one.reason for one in result.dropped if one.path == "user.phone")]
+    assert told == [expected]
+
+
+@pytest.mark.parametrize("spelt", [f"0x{ALICE}", f"\\x{ALICE.upper()}", f"sha256:{ALICE}", f'"{ALICE}"'])
+def test_a_digest_in_other_spellings_is_the_digest(spelt: str) -> None:
+    """Marks of hex and quotes are no part of it; it is not hashed a second time."""
+    assert sent(prepared(email=spelt), "email") == ALICE
+
+
+def test_several_digests_in_a_cell_are_several() -> None:
+    """They are set apart as the values are that they stand for."""
+    assert prepared(email=f"{ALICE}; {TEST}").user.email == (ALICE, TEST)
 
 
 # --- the table ------------------------------------------------------------------------------------------

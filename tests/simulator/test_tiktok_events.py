@@ -56,6 +56,11 @@ def test_smallest_event_of_each_source_is_accepted(source: str, caller: Caller) 
 
 
 ACCEPTED: list[tuple[str, str, Any]] = [
+    ("web", "user.last_name", digest("null")),
+    ("web", "user.city", "none"),
+    ("web", "user.state", "na"),
+    ("web", "user.country", "na"),
+    ("web", "event_id", "0"),
     ("web", "event", "MyOwnEvent"),
     ("web", "event", "CompletePayment"),
     ("web", "event", "PlaceAnOrder"),
@@ -341,6 +346,21 @@ REFUSED: list[tuple[str, str, Any, int]] = [
     ("web", "properties.anything", {}, BAD),
     ("web", "properties.anything", [{"deep": [None]}], BAD),
     ("web", "properties.anything", {"deep": {"deeper": ""}}, BAD),
+    # What stands for nothing.
+    *[
+        ("web", path, marker, BAD)
+        for path in ("event_id", "user.ttclid", "user.ttp", "user.user_agent", "properties.order_id")
+        for marker in ("null", "NULL", "undefined", "nan", "N/A", "\\N", "-", ZERO_ID)
+    ],
+    ("web", "event", "undefined", BAD),
+    ("web", "user.city", "null", BAD),
+    ("web", "user.ttclid", "0", BAD),
+    ("web", "properties.contents.0.content_id", "null", BAD),
+    *[
+        ("web", "user.external_id", digest(marker), UNHASHED)
+        for marker in ("null", "NULL", "None", "undefined", "n/a", "0", "unknown", ZERO_ID)
+    ],
+    ("web", "user.last_name", digest("NULL"), UNHASHED),
     # Page, app, ad, lead.
     ("web", "page.url", "", BAD),
     ("web", "page.url", "/done", BAD),

@@ -97,7 +97,7 @@ def _prepare_user(
     kept: dict[str, Any] = {}
     findings: list[tuple[str, str]] = []
     if event.user.phone:
-        rules = rules.of_row(event.phone_region or event.user.country)
+        rules = rules.of_row((event.phone_region or "").strip() or event.user.country)
     for field in FIELDS:
         given = getattr(event.user, field.name)
         if not given:

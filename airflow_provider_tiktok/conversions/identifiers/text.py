@@ -15,7 +15,7 @@ from airflow_provider_tiktok.conversions.values import is_unicode
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _SHA_256_DIGITS: Final = 64
 _OTHER_DIGESTS: Final = frozenset({32, 40, 56, 96, 128})
-_PREFIX: Final = re.compile(r"(?:0x|\\x|sha-?256[:=])", re.IGNORECASE)
+_PREFIX: Final = re.compile(r"(?:0x|\\x|sha-?256=?)", re.IGNORECASE)
 _BETWEEN_BYTES: Final = re.compile(r"[\s:\"']+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{43}=|[A-Za-z0-9+/_-]{27}=|[A-Za-z0-9+/_-]{22}==")
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
