@@ -74,6 +74,10 @@ class EventMapping:
 
     With ``mapping``, columns that it does not name are ignored.
 
+    Unless it is mapped, an absent ``properties.value`` becomes the sum of price times quantity of the items,
+    where all have a price; an absent quantity counts as 1, a line below zero is a discount and no item, and
+    part of a unit is one unit at the price of the line. Without ``group_by`` a default comes before the sum.
+
     :param mapping: event path → the column that holds it. With several columns, ``user.email``,
         ``user.phone``, ``user.external_id`` and lists such as ``properties.content_ids`` take the values
         of all; any other path takes the first that has one. ``properties.<any name>`` is allowed;
@@ -86,10 +90,9 @@ class EventMapping:
         refused. The items of all rows become ``properties.contents``; lists are collected. Rows that
         disagree in ``event``, ``event_id``, ``properties.order_id``, ``.currency``, ``.value`` or
         ``lead.lead_id`` refuse the event; of other fields the first row with a value wins, except that one
-        row without consent, or with limited data use, speaks for all. Unless it is mapped,
-        ``properties.value`` becomes the sum of price times quantity, an absent quantity counting as 1. A
-        row without a key is an event of its own, with a violation. An unreadable row may belong to the
-        rows before it as well as to those after it, so neither event can be sent.
+        row without consent, or with limited data use, speaks for all. A row without a key is an event of its
+        own, with a violation. An unreadable row may belong to the rows before it as well as to those after
+        it, so neither event can be sent.
     :param event_id_from: columns from whose values ``event_id`` is made (see ``event_id_of``), for events
         that bring none; of a group its first readable row is asked.
     :param timezone: where times that carry no zone were read off the clock: a name such as
