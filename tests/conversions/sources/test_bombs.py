@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,23 @@ def gzip_of(*parts: tuple[bytes, int]) -> Callable[[Path], None]:
             for text, count in parts:
                 for _ in range(count):
                     file.write(text)
+
+    return write
+
+
+def xz_of(text: bytes, *, dictionary: int | None = None) -> Callable[[Path], None]:
+    """Writes a text packed by xz, at its strongest or with a dictionary that its header only claims.
+
+    :param dictionary: its size as the .xz file format 1.2.1 writes it: 36 is one gigabyte.
+    """
+
+    def write(path: Path) -> None:
+        packed = bytearray(lzma.compress(text, preset=9))
+        if dictionary is not None:
+            end = 12 + packed[12] * 4
+            packed[16] = dictionary
+            packed[end : end + 4] = zlib.crc32(packed[12:end]).to_bytes(4, "little")
+        path.write_bytes(packed)
 
     return write
 
@@ -152,6 +171,12 @@ BOMBS: dict[str, tuple[str, Callable[[Path], None], dict[str, Any]]] = {
         gzip_of((b'id,v\n"', 1), (b"x" * 99 + b"\n", 1_000_000)),
         {"rows": 12_000},
     ),
+    "a dictionary of a gigabyte": (
+        "a.jsonl.xz",
+        xz_of(b'{"n":1}\n' * 9000, dictionary=36),
+        {"rows": 0, "told": "asks for more than 128 MB"},
+    ),
+    "the strongest xz": ("a.jsonl.xz", xz_of(b'{"n":1}\n' * 12_000), {"rows": 12_000, "told": ""}),
     "blank lines": ("a.jsonl.gz", gzip_of((b"\n" * 1000, 1_000), (b'{"n":1}', 1)), {"rows": 1}),
     "rows of 900 kB": (
         "a.jsonl.gz",
