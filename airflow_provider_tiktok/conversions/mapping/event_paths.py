@@ -94,7 +94,7 @@ VALUE = "properties.value"
 _PEOPLE = ("email", "phone", "external_id", "ttclid", "ttp", "lead_id", "envelope", "session_id")
 _NULLS: Mapping[str, NullRule] = {
     **dict.fromkeys(("event", "event_id", CONTENTS, CONTENT_ID), IDS),
-    **dict.fromkeys((PROPERTIES + name for name in ("order_id", "shop_id", "content_ids")), IDS),
+    **dict.fromkeys((PROPERTIES + name for name in ("order_id", "shop_id", "content_ids", "currency")), IDS),
     **dict.fromkeys((f"user.{name}" for name in _PEOPLE), PEOPLE),
     **dict.fromkeys(("user.first_name", "user.last_name"), NAMES),
     **dict.fromkeys(("user.country", "user.state", "user.locale", "phone_region"), COUNTRIES),
