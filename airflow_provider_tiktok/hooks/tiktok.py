@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 BASE_URL = "https://business-api.tiktok.com"
 
+_PROBE_TIMEOUT_S = 3.0
+"""Of each of the three calls of the connection test, whatever the connection says: people wait for it."""
+
 SOURCE_ID_FIELDS = {
     "web": "pixel_code",
     "app": "tiktok_app_id",
@@ -188,6 +191,7 @@ class TikTokHook(BaseHook):
         pace: Pace | None = None,
         max_requests_per_second: int | None = None,
         known_source_ids: Mapping[str, str] | None = None,
+        total_timeout_s: float | None = None,
     ) -> TikTokClient:
         """A client that may be shared by threads.
 
@@ -197,6 +201,7 @@ class TikTokHook(BaseHook):
         :param max_requests_per_second: of this client; ``None`` for no limit.
         :param known_source_ids: in demo mode, event source to an id that the simulator shall know besides
             the connection's.
+        :param total_timeout_s: of one request with its answer; ``None``: by the connection's timeouts.
         :raises ConfigurationError: the connection is missing, or a field is wrong.
         """
         from airflow_provider_tiktok.conversions.http import RetryPolicy
@@ -204,7 +209,9 @@ class TikTokHook(BaseHook):
 
         stop = stop or threading.Event()
         token, base_url = self._where_to(known_source_ids or {})
-        transport = self._make_transport(stop, max_requests_per_second=max_requests_per_second)
+        transport = self._make_transport(
+            stop, max_requests_per_second=max_requests_per_second, total_timeout_s=total_timeout_s
+        )
         return TikTokClient(
             token,
             base_url=base_url,
@@ -294,7 +301,7 @@ class TikTokHook(BaseHook):
         from airflow_provider_tiktok.conversions.tiktok.probe import ProbeVerdict
 
         with self:
-            client = self.get_client(policy=RetryPolicy(max_attempts=1))
+            client = self.get_client(policy=RetryPolicy(max_attempts=1), total_timeout_s=_PROBE_TIMEOUT_S)
             probe = client.probe(self.settings.advertiser_id, self.settings.source_ids.get("web"))
         return probe.verdict is ProbeVerdict.PROVED, f"{probe.verdict.capitalize()}. {probe.message}"
 
@@ -317,12 +324,15 @@ class TikTokHook(BaseHook):
             self._simulator = start_demo([*self.settings.source_ids.items(), *known_source_ids.items()])
         return DEFAULT_TOKEN, self._simulator.url
 
-    def _make_transport(self, stop: threading.Event, *, max_requests_per_second: int | None) -> Any:
+    def _make_transport(
+        self, stop: threading.Event, *, max_requests_per_second: int | None, total_timeout_s: float | None
+    ) -> Any:
         from airflow_provider_tiktok.conversions.http import RateLimit, RateLimited, RequestsTransport
 
         transport = RequestsTransport(
             connect_timeout_s=self.settings.connect_timeout_s,
             read_timeout_s=self.settings.read_timeout_s,
+            total_timeout_s=total_timeout_s,
             stop=stop,
         )
         self._transports.append(transport)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_tiktok.conversions import event_names, values
+from airflow_provider_tiktok.conversions import event_names, http, values
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.identifiers.browsers import att_status_of, locale_of
 from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.tiktok import return_codes
 from airflow_provider_tiktok.conversions.validation.representation import text_fault
 
 LENGTH = 50_000
@@ -39,7 +41,20 @@ TEXTS: dict[str, str] = {
     "equals signs and quotes": '="' * LENGTH,
     "commas": "203.0.113.7," * (LENGTH // 8),
     "dashes": "en-" * LENGTH,
+    "names of fields": "missing required field(s): " + "a, " * LENGTH,
+    "blanks after invalid": "invalid " + " " * (2 * LENGTH),
+    "places in a batch": "data[1" * LENGTH,
+    "escapes": "\\u0040%40&#64;" * (LENGTH // 8),
+    "Base64": "cGxhbnRlZA" * (LENGTH // 5),
+    "colons": "::" * LENGTH,
+    "numbers with blanks": "1 2-3." * LENGTH,
 }
+
+
+def _refusal(words: str) -> http.HttpReply:
+    body = {"code": 40002, "message": words, "request_id": words}
+    return http.HttpReply(status=200, body=json.dumps(body).encode())
+
 
 READERS: dict[str, Callable[[str], Any]] = {
     "to_text": values.to_text,
@@ -57,6 +72,14 @@ READERS: dict[str, Callable[[str], Any]] = {
     "locale_of": locale_of,
     "att_status_of": att_status_of,
     "text_fault": text_fault,
+    "describe": http.describe,
+    "Echoes.mask": http.Echoes(
+        http.HttpRequest(method="POST", url="https://api.example.com/", body=b'["planted", "1111"]')
+    ).mask,
+    "read_retry_after": lambda text: http.read_retry_after({"Retry-After": text, "Date": text}),
+    "find_request_fault": return_codes.find_request_fault,
+    "find_guilty": lambda text: return_codes.find_guilty(text, n_events=2),
+    "classify": lambda text: return_codes.classify(_refusal(text)),
     "event_names.find": lambda text: event_names.find("web", text),
 }
 

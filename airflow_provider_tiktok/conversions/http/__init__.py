@@ -9,6 +9,7 @@ and nothing shows a body, a header or a query to logs and errors.
 
 from airflow_provider_tiktok.conversions.http.attempts import Exchange, ask, exchange
 from airflow_provider_tiktok.conversions.http.connection import RequestsTransport
+from airflow_provider_tiktok.conversions.http.echoes import Echoes
 from airflow_provider_tiktok.conversions.http.messages import (
     AnswerLost,
     HttpReply,
@@ -34,6 +35,7 @@ from airflow_provider_tiktok.conversions.http.wording import describe
 __all__ = [
     "MOST_IN_FLIGHT",
     "AnswerLost",
+    "Echoes",
     "Exchange",
     "HttpReply",
     "HttpRequest",

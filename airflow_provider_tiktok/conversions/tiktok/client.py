@@ -16,13 +16,20 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import structs
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
-from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError, ProtocolError
+from airflow_provider_tiktok.conversions.errors import (
+    ConfigurationError,
+    ConversionsError,
+    ProtocolError,
+    RequestError,
+)
 from airflow_provider_tiktok.conversions.events import EventSource
 from airflow_provider_tiktok.conversions.http import (
     Exchange,
@@ -37,7 +44,7 @@ from airflow_provider_tiktok.conversions.http import (
 )
 from airflow_provider_tiktok.conversions.tiktok.payload import make_frame
 from airflow_provider_tiktok.conversions.tiktok.probe import Finding, Probe, judge, read_finding
-from airflow_provider_tiktok.conversions.tiktok.return_codes import Classifier, read_body
+from airflow_provider_tiktok.conversions.tiktok.return_codes import Classifier, echoes_of, read_body
 
 BASE_URL = "https://business-api.tiktok.com"
 
@@ -238,7 +245,9 @@ class TikTokClient:
     # ------------------------------------------------------------------------------------ probing
 
     def probe(self, advertiser_id: str | None = None, pixel_code: str | None = None) -> Probe:
-        """What can be said of the token without sending an event; asks no more once it is refused.
+        """What can be said of the token without sending an event.
+
+        Asks no more once the token is refused, or TikTok does not answer.
 
         :param advertiser_id: ``None`` leaves out whether the pixel is the advertiser's.
         :param pixel_code: ``None`` leaves out everything about the pixel.
@@ -248,7 +257,7 @@ class TikTokClient:
             finding = find(advertiser_id, pixel_code)
             if finding is not None:
                 findings.append(finding)
-            if finding is not None and finding.refutes:
+            if finding is not None and (finding.refutes or finding.is_silent):
                 break
         return judge(findings)
 
@@ -256,7 +265,7 @@ class TikTokClient:
         try:
             self.user_info()
         except ConversionsError as error:
-            return read_finding("user/info", _code_of(error))
+            return _finding_of("user/info", error)
         return read_finding("user/info", 0)
 
     def _probe_pixel(self, advertiser_id: str | None, pixel_code: str | None) -> Finding | None:
@@ -264,9 +273,10 @@ class TikTokClient:
             return None
         try:
             pixels = self.list_pixels(advertiser_id, code=pixel_code)
-            has_pixel = any(pixel.get("pixel_code") == pixel_code for pixel in pixels)
+            first_page = islice(pixels, MAX_PIXELS_PER_PAGE)
+            has_pixel = any(pixel.get("pixel_code") == pixel_code for pixel in first_page)
         except ConversionsError as error:
-            return read_finding("pixel/list", _code_of(error))
+            return _finding_of("pixel/list", error)
         return read_finding("pixel/list", 0, has_pixel=has_pixel)
 
     def _probe_sending(self, _: str | None, pixel_code: str | None) -> Finding | None:
@@ -278,7 +288,7 @@ class TikTokClient:
         except ConfigurationError:  # the pixel code is refused, which says nothing of the token
             code = None
         except ConversionsError as error:
-            code = _code_of(error)
+            return _finding_of("event/track", error)
         return read_finding("event/track", code)
 
     # ------------------------------------------------------------------------------ one exchange
@@ -290,7 +300,8 @@ class TikTokClient:
             headers={"Access-Token": self._access_token, "Content-Type": "application/json"},
             body=body,
         )
-        return self._exchange(request, Classifier(n_events=n_events, order_base=self._order_base)).answer
+        classify = Classifier(n_events=n_events, order_base=self._order_base, echoes=echoes_of(request))
+        return self._exchange(request, classify).answer
 
     def _get(self, call: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The ``data`` of an answer."""
@@ -300,7 +311,7 @@ class TikTokClient:
             headers={"Access-Token": self._access_token},
             params=tuple((name, _as_text(value)) for name, value in params.items() if value is not None),
         )
-        settled = self._exchange(request, Classifier())
+        settled = self._exchange(request, Classifier(echoes=echoes_of(request)))
         _require_success(call, settled.answer)
         data = read_body(settled.reply).get("data")
         if not isinstance(data, dict):
@@ -401,5 +412,8 @@ def _misshapen(call: str, path: str, request_id: str | None = None) -> ProtocolE
     )
 
 
-def _code_of(error: ConversionsError) -> int | None:
-    return getattr(error, "code", None)
+def _finding_of(call: str, error: ConversionsError) -> Finding:
+    """What a call that failed shows."""
+    finding = read_finding(call, getattr(error, "code", None))
+    is_silent = isinstance(error, RequestError) and error.http_status is None
+    return structs.replace(finding, is_silent=is_silent)

@@ -44,10 +44,12 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     :param call: path of the call.
     :param code: TikTok's return code, ``None`` where no readable answer came.
+    :param is_silent: whether no answer came at all: further calls would only take time.
     """
 
     call: str
     code: int | None
+    is_silent: bool = False
     proves: frozenset[Claim] = frozenset()
     refutes: frozenset[Claim] = frozenset()
 

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
+from airflow_provider_tiktok.conversions.event_names import APP_NAMES, PAGE_VIEWS, WEB_NAMES
 from airflow_provider_tiktok.conversions.events import (
     Ad,
     App,
@@ -35,7 +36,14 @@ from airflow_provider_tiktok.conversions.events import (
     PreparedUser,
     Properties,
 )
-from airflow_provider_tiktok.conversions.http import HttpReply, describe, judge_status, read_retry_after
+from airflow_provider_tiktok.conversions.http import (
+    Echoes,
+    HttpReply,
+    HttpRequest,
+    describe,
+    judge_status,
+    read_retry_after,
+)
 from airflow_provider_tiktok.conversions.sealed import Sealed
 
 # ------------------------------------------------------------------------------------------ the table
@@ -362,7 +370,9 @@ def find_guilty(message: str, *, n_events: int | None) -> int | None:
 # ------------------------------------------------------------------------------------- partial answers
 
 
-def read_failed_events(data: Any, *, n_events: int | None, base: int | None) -> Mapping[int, str]:
+def read_failed_events(
+    data: Any, *, n_events: int | None, base: int | None, echoes: Echoes | None = None
+) -> Mapping[int, str]:
     """Place in the batch, from 0, to TikTok's words; empty where it cannot be told which events failed.
 
     Whether ``order_in_batch`` counts from 0 or 1 is not documented. An index of 0 proves the one, an index
@@ -370,8 +380,9 @@ def read_failed_events(data: Any, *, n_events: int | None, base: int | None) -> 
     events that were taken and accept events that were not.
 
     :param base: what ``order_in_batch`` counts from, where it is known.
+    :param echoes: as for ``classify``.
     """
-    indexes = _read_indexes(data)
+    indexes = _read_indexes(data, echoes)
     if not indexes or n_events is None:
         return {}
     if base is None:
@@ -381,7 +392,7 @@ def read_failed_events(data: Any, *, n_events: int | None, base: int | None) -> 
     return {index - base: words for index, words in indexes.items()}
 
 
-def _read_indexes(data: Any) -> Mapping[int, str]:
+def _read_indexes(data: Any, echoes: Echoes | None) -> Mapping[int, str]:
     """``order_in_batch`` to words; empty where an entry cannot be read: the others prove nothing then."""
     entries = data.get("failed_events") if isinstance(data, dict) else None
     indexes: dict[int, str] = {}
@@ -389,7 +400,7 @@ def _read_indexes(data: Any) -> Mapping[int, str]:
         index = entry.get("order_in_batch") if isinstance(entry, dict) else None
         if type(index) is not int:
             return {}
-        indexes.setdefault(index, _shown(entry.get("error")))
+        indexes.setdefault(index, _shown(entry.get("error"), echoes))
     return indexes
 
 
@@ -425,6 +436,7 @@ class _Reading(Sealed, frozen=True):
     n_events: int | None
     order_base: int | None
     clock: Callable[[], float]
+    echoes: Echoes | None
 
 
 def classify(
@@ -433,15 +445,17 @@ def classify(
     n_events: int | None = None,
     order_base: int | None = None,
     clock: Callable[[], float] = time.time,
+    echoes: Echoes | None = None,
 ) -> Answer:
     """What a reply of TikTok means.
 
     :param n_events: events in the request, ``None`` for requests without events.
     :param order_base: what ``order_in_batch`` of a partial answer counts from; ``None``: not known.
     :param clock: Unix seconds, for limits that end at a time of the day.
+    :param echoes: what was sent, which is masked in TikTok's words; ``None``: not known.
     """
     body = read_body(reply)
-    request_id = _read_request_id(body, reply)
+    request_id = _read_request_id(body, reply, echoes)
     code = body.get("code")
     if type(code) is not int:
         return _judge_without_code(reply, request_id=request_id)
@@ -449,7 +463,7 @@ def classify(
     answer = Answer(
         verdict=Verdict.UNKNOWN if row is None else row.verdict,
         code=code,
-        message=_shown(body.get("message")),
+        message=_shown(body.get("message"), echoes),
         hint="The code is not known to this version; nothing is assumed of it." if row is None else row.hint,
         request_id=request_id,
         http_status=reply.status,
@@ -458,7 +472,11 @@ def classify(
         may_be_one_event=row is not None and row.may_be_one_event,
     )
     refine = _REFINEMENTS.get(answer.verdict)
-    return answer if refine is None else refine(answer, _Reading(reply, body, n_events, order_base, clock))
+    return (
+        answer
+        if refine is None
+        else refine(answer, _Reading(reply, body, n_events, order_base, clock, echoes))
+    )
 
 
 def read_body(reply: HttpReply) -> dict[str, Any]:
@@ -490,7 +508,12 @@ def _refine_accepted(answer: Answer, reading: _Reading) -> Answer:
 
 
 def _refine_partial(answer: Answer, reading: _Reading) -> Answer:
-    failed = read_failed_events(reading.body.get("data"), n_events=reading.n_events, base=reading.order_base)
+    failed = read_failed_events(
+        reading.body.get("data"),
+        n_events=reading.n_events,
+        base=reading.order_base,
+        echoes=reading.echoes,
+    )
     return structs.replace(answer, failed=failed)
 
 
@@ -561,14 +584,45 @@ _REFINEMENTS: Mapping[Verdict, Callable[[Answer, _Reading], Answer]] = {
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
-def _read_request_id(body: Mapping[str, Any], reply: HttpReply) -> str | None:
-    """TikTok's id of the request, if it looks like one: it goes into logs and receipts."""
+def _read_request_id(body: Mapping[str, Any], reply: HttpReply, echoes: Echoes | None) -> str | None:
+    """TikTok's id of the request, if it looks like one and is no echo: it goes into logs and receipts."""
     ids = (str(id_) for id_ in (body.get("request_id"), reply.header("X-Tt-Logid")) if id_ is not None)
-    return next((id_ for id_ in ids if _REQUEST_ID.fullmatch(id_)), None)
+    found = next((id_ for id_ in ids if _REQUEST_ID.fullmatch(id_)), None)
+    is_success = body.get("code") == 0  # nothing is looked for in most answers: that takes time
+    return None if found and echoes and not is_success and echoes.is_echo(found) else found
 
 
-def _shown(words: Any) -> str:
-    return describe(words, known=_FIELD_NAMES) if isinstance(words, str) else ""
+# Nothing is looked for in these words: TikTok says them of every request that it takes.
+_OF_SUCCESS = frozenset({"", "OK"})
+
+
+def _shown(words: Any, echoes: Echoes | None) -> str:
+    if not isinstance(words, str) or words in _OF_SUCCESS:
+        return words if isinstance(words, str) else ""
+    return describe(words if echoes is None else echoes.mask(words), known=_FIELD_NAMES)
+
+
+_PRIVATE_FIELDS = frozenset({"user", "lead", "page", "secret"})
+_LOOKED_UP = frozenset(
+    {
+        "event_source",
+        "event_source_id",
+        "partner_name",
+        "advertiser_id",
+        "app_id",
+        "code",
+        "pixel_id",
+        "pixel_ids",
+        "event_set_ids",
+    }
+)
+_OWN_WORDS = (*WEB_NAMES, *APP_NAMES, *PAGE_VIEWS, "product", "product_group", "offline", "string")
+_WORDS = frozenset(word.lower() for word in (*_FIELD_NAMES, *_OWN_WORDS))
+
+
+def echoes_of(request: HttpRequest) -> Echoes:
+    """What a request to TikTok sends; ids that people look up, and the API's own words, may be shown."""
+    return Echoes(request, private=_PRIVATE_FIELDS, shown=_LOOKED_UP, words=_WORDS)
 
 
 class Classifier:
@@ -576,6 +630,7 @@ class Classifier:
 
     :param n_events: as for ``classify``.
     :param order_base: as for ``classify``.
+    :param echoes: as for ``classify``.
     """
 
     def __init__(
@@ -584,7 +639,9 @@ class Classifier:
         n_events: int | None = None,
         order_base: int | None = None,
         clock: Callable[[], float] = time.time,
+        echoes: Echoes | None = None,
     ) -> None:
+        self._echoes = echoes
         self._n_events = n_events
         self._order_base = order_base
         self._clock = clock
@@ -592,7 +649,13 @@ class Classifier:
 
     def __call__(self, reply: HttpReply) -> Answer:
         """What the reply means after those before it."""
-        answer = classify(reply, n_events=self._n_events, order_base=self._order_base, clock=self._clock)
+        answer = classify(
+            reply,
+            n_events=self._n_events,
+            order_base=self._order_base,
+            clock=self._clock,
+            echoes=self._echoes,
+        )
         row = None if answer.code is None else find(answer.code)
         if row is None or row.turns_into is None or answer.is_used_up:
             return answer

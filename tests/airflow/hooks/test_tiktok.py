@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,6 +26,7 @@ from airflow_provider_tiktok.simulator import (
     DEFAULT_TOKEN,
     Simulator,
 )
+from tests.slow_server import dripping
 
 IDS = {
     "advertiser_id": DEFAULT_ADVERTISER_ID,
@@ -256,3 +259,19 @@ def test_old_form_has_the_declared_fields():
     declared = TIKTOK_CONNECTION["conn-fields"]
     names = {"string": "StringField", "integer": "IntegerField", "boolean": "BooleanField"}
     assert kinds == {name: names[field["schema"]["type"][0]] for name, field in declared.items()}
+
+
+def test_the_connection_test_stops_at_the_first_silence(
+    monkeypatch: pytest.MonkeyPatch, define_connection: Callable[..., None]
+) -> None:
+    """A host that does not answer is asked once, and people wait seconds for it, whatever the connection says."""
+    monkeypatch.setattr("airflow_provider_tiktok.hooks.tiktok._PROBE_TIMEOUT_S", 0.3)  # three seconds is long
+    with dripping(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n")) as url:
+        extra = {"advertiser_id": "7", "pixel_code": "C" * 20, "read_timeout": 300}
+        define_connection("slow", conn_type="tiktok", host=url, password="planted-token", extra=extra)
+        began = time.monotonic()
+        proved, message = TikTokHook("slow").test_connection()
+    assert time.monotonic() - began < 3
+    assert not proved
+    assert "user/info no answer" in message
+    assert "pixel/list" not in message

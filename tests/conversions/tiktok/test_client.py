@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from urllib.parse import quote_plus
 
 import msgspec
 import pytest
@@ -55,10 +56,10 @@ def make(
     return client, script
 
 
-def track(client: TikTokClient, **changes: Any) -> Any:
-    """The answer to two events for a web pixel."""
+def track(client: TikTokClient, *, events: list[bytes] = EVENTS, **changes: Any) -> Any:
+    """The answer to events for a web pixel."""
     settings = {"event_source": "web", "event_source_id": "CABC0123456789012345", **changes}
-    return client.track(EVENTS, **settings)
+    return client.track(events, **settings)
 
 
 def query(request: HttpRequest) -> dict[str, str]:
@@ -250,6 +251,44 @@ def test_nothing_shows_the_token(caplog: pytest.LogCaptureFixture) -> None:
     assert SECRET not in f"{client!r} {caplog.text} {caught.value}"
     assert "Purchase" not in caplog.text
     assert "code 50000" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        SECRET,
+        SECRET.upper(),
+        quote_plus("Planted & Sons"),
+        "Planted &amp; Sons",
+        "UGxhbnRlZCAmIFNvbnM=",
+        "LINZ",
+    ],
+)
+@pytest.mark.parametrize("code", [40105, 50000, 40007, 12345])
+def test_what_was_sent_comes_back_in_no_words(code: int, echo: str, caplog: pytest.LogCaptureFixture) -> None:
+    """TikTok's words are cleaned of what the request held, for errors and logs alike."""
+    caplog.set_level(logging.DEBUG)
+    event = b'{"event":"Purchase","user":{"city":"linz"},"properties":{"description":"Planted & Sons"}}'
+    client, _ = make(reply(code, f"Something about {echo} is wrong"))
+    with pytest.raises(ConversionsError, match=r"Something about \[(value|token)\] is wrong") as caught:
+        track(client, events=[event])
+    assert echo not in f"{caught.value} {caplog.text}"
+
+
+def test_what_was_sent_is_in_no_reason_of_an_event() -> None:
+    """The words for a single event are cleaned as well."""
+    failed = {"failed_events": [{"order_in_batch": 0, "error": "the name planted-name is bad"}]}
+    client, _ = make(reply(20001, data=failed))
+    answer = track(client, events=[b'{"properties":{"description":"planted-name"}}', b"{}"])
+    assert dict(answer.failed) == {0: "the name [value] is bad"}
+
+
+def test_a_request_id_that_was_sent_is_none() -> None:
+    """What goes into receipts as an id must not be an echo."""
+    client, _ = make(
+        HttpReply(status=200, body=b'{"code": 40002, "message": "bad", "request_id": "planted-order"}')
+    )
+    assert track(client, events=[b'{"event_id":"planted-order"}']).request_id is None
 
 
 # ------------------------------------------------------------------------------------------- reading
@@ -525,7 +564,9 @@ EMPTY_LIST = reply(40002, "data: Shorter than minimum length 1.")
             ProbeVerdict.INCONCLUSIVE,
             3,
         ),
-        (NotSent("refused"), NotSent("refused"), NotSent("refused"), ProbeVerdict.INCONCLUSIVE, 3),
+        (NotSent("refused"), NotSent("refused"), NotSent("refused"), ProbeVerdict.INCONCLUSIVE, 1),
+        (AnswerLost("silent"), HAS_PIXEL, EMPTY_LIST, ProbeVerdict.INCONCLUSIVE, 1),
+        (reply(40001), AnswerLost("silent"), EMPTY_LIST, ProbeVerdict.INCONCLUSIVE, 2),
         (EMPTY, HTML, AnswerLost("dropped"), ProbeVerdict.INCONCLUSIVE, 3),
     ],
 )
