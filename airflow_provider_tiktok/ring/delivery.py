@@ -230,7 +230,8 @@ class DeliverEventsOperator(HidingOperator):
             if name == "max_in_flight" and value == AUTO:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigurationError(f"{name} must be a whole number of at least {least}.")
+                otherwise = ' or "auto"' if name == "max_in_flight" else ""
+                raise ConfigurationError(f"{name} must be a whole number of at least {least}{otherwise}.")
         if self.require_consent and self.mapping and "consent" not in {*self.mapping, *(self.defaults or {})}:
             raise ConfigurationError(
                 "require_consent: map 'consent' to the column that says it. Without one nobody has agreed, "

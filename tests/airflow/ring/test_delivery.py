@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,12 @@ from airflow_provider_tiktok.conversions.errors import (
     TransientError,
 )
 from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
+from airflow_provider_tiktok.conversions.http import pace
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY, DeliverEventsOperator
 from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
+from airflow_provider_tiktok.simulator import Simulator
 from tests.airflow.running import Task
 
 ADDRESS = "person@example.com"
@@ -193,6 +197,7 @@ def test_empty_source_succeeds_with_zeros(task: Task, letters: Path):
         ("max_events_per_request", 0),
         ("max_bytes_per_request", "1000"),
         ("max_in_flight", 0),
+        ("max_in_flight", "many"),
         ("max_attempts_per_request", 0),
         ("max_rejected", -1),
         ("max_rejected", True),
@@ -360,3 +365,23 @@ def test_letters_on_another_disk_are_not_gone_on_behind(tmp_path: Path, caplog: 
     assert "all is sent again, with the same ids" in caplog.text
     (letter,) = (tmp_path / "second" / "letters.jsonl").read_text().splitlines()
     assert json.loads(letter)["row"] == 1
+
+
+def test_a_refusal_for_the_pace_costs_no_attempt(
+    tiktok: Simulator, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one attempt for each request, and as many in flight as it finds, all events arrive all the same."""
+    monkeypatch.setattr(pace, "_FIRST_RATE", 50.0)  # one a second is slow for a test
+    tiktok.faults.replace([{"match": {"nth": [1, 3]}, "effect": {"code": 40100, "message": "Slow down"}}])
+    event = {"event": "Purchase", "event_time": int(time.time()) - 60, "email": ADDRESS}
+    events = [{**event, "event_id": str(n), "eventSourceUrl": "https://shop.example.com/"} for n in range(5)]
+    operator = TikTokSendEventsOperator(
+        task_id="send",
+        events=events,
+        max_events_per_request=1,
+        max_attempts_per_request=1,
+        max_in_flight="auto",
+        dead_letter_path=str(tmp_path / "letters.jsonl"),
+    )
+    receipt = operator.execute(task.context)
+    assert (receipt["accepted"], receipt["requests"], receipt["retries"]) == (5, 7, 2)
