@@ -107,7 +107,8 @@ class _XzStream(io.RawIOBase):
         except lzma.LZMAError:
             if _asks_for_more(self._packed):
                 raise ConfigurationError(
-                    "path: a file packed by xz asks for more than 128 MB to be unpacked: pack it at another level."
+                    "path: a file packed by xz asks for more than 128 MB to be unpacked: pack it at another "
+                    "level."
                 ) from None
             raise
         self._packed = b""

@@ -46,7 +46,8 @@ Record = list[str] | UnreadableRow
 
 
 def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
-    """One row for each record below the header; every value is text. A row with no text in it is no row.
+    """One row for each record below the header; every value is text. A row with no text in it, or that
+    repeats the header, is no row.
 
     A first line ``sep=;``, which Excel writes and reads, names the delimiter.
 
@@ -78,6 +79,7 @@ def _header(records: _Records, *, options: TableOptions) -> tuple[str, ...] | No
             f"{options.name}: the header is not parted by {_quoted(records.delimiter)}. Set "
             f"{'format=' + repr('csv') + ' and ' if is_tsv else ''}csv_delimiter={_quoted(other)}."
         )
+    records.header = record
     return distinct_columns([field.strip() for field in record], source=options.name)
 
 
@@ -202,6 +204,7 @@ class _Records:
     """The records of the text, each with the number of its first line.
 
     :ivar width: how many fields a record must have, ``None`` until the header is known.
+    :ivar header: a record like it is no row: files that were joined repeat it. ``None`` where there is none.
     """
 
     def __init__(self, lines: _Lines, *, delimiter: str) -> None:
@@ -209,6 +212,7 @@ class _Records:
         self._parser = csv.reader(self._lines, delimiter=delimiter, strict=True)
         self.delimiter = delimiter
         self.width: int | None = None
+        self.header: list[str] | None = None
 
     def take_chunk(self) -> tuple[list[int], list[Record], Exception | None]:
         """The next records, their lines' numbers, and what broke the reading after them."""
@@ -248,7 +252,7 @@ class _Records:
             records = list(csv.reader(lines, delimiter=self.delimiter, strict=True))
         except csv.Error:
             return None
-        if len(records) != len(lines) or not {*map(len, records)} <= {self.width}:
+        if len(records) != len(lines) or {*map(len, records)} != {self.width} or self.header in records:
             return None
         return records if all(record[0].strip() for record in records) else None
 
@@ -258,11 +262,11 @@ class _Records:
         n_done = 0
         with suppress(csv.Error):
             for fields in parser:
-                is_blank = _is_blank(fields)
-                is_odd = len(fields) != self.width and not is_blank
+                is_row = self._is_row(fields)
+                is_odd = len(fields) != self.width and is_row
                 if is_odd or parser.line_num - n_done > MAX_LINES_PER_ROW:
                     break
-                if not is_blank:
+                if is_row:
                     numbers.append(self._lines.number + n_done)
                     records.append(fields)
                 n_done = parser.line_num
@@ -273,10 +277,13 @@ class _Records:
 
     def __next__(self) -> tuple[int, Record]:
         record: Record = []
-        while not isinstance(record, UnreadableRow) and _is_blank(record):
+        while not isinstance(record, UnreadableRow) and not self._is_row(record):
             self._lines.begin()
             record = self._parse()
         return self._lines.number, record
+
+    def _is_row(self, fields: list[str]) -> bool:
+        return fields != self.header and not _is_blank(fields)
 
     def _parse(self) -> Record:
         fields: list[str] = []
