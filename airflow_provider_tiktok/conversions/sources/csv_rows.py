@@ -46,8 +46,9 @@ Record = list[str] | UnreadableRow
 
 
 def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
-    """One row for each record below the header; every value is text. A row with no text in it, or that
-    repeats the header, is no row.
+    """One row for each record below the header; every value is text.
+
+    A row with no text in it, or that repeats the header, is no row.
 
     A first line ``sep=;``, which Excel writes and reads, names the delimiter.
 
