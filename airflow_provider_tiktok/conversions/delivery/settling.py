@@ -273,8 +273,8 @@ class Settlement:
     # --------------------------------------------------------------------------------- as results come
 
     def warn(self, rule: str, *, remedy: str) -> None:
-        """Take down a warning about the run as a whole, once however many tries find it."""
-        self._tally.warnings.add_of_run(rule, remedy=remedy)
+        """Take down a warning about the run as a whole; every try finds it again, so none is stored."""
+        self._left.warnings.add_of_run(rule, remedy=remedy)
 
     def count(self, report: BatchReport) -> None:
         """Count what one batch took."""
