@@ -208,7 +208,7 @@ class DeliverEventsOperator(HidingOperator):
                 identity=identity,
                 destination=destination,
                 options=self._options(),
-                dead_letters=self._dead_letters(context),
+                dead_letters=self._dead_letters(context, source),
                 checkpoints=checkpoints_of(context),
                 stop=stop,
             )
@@ -282,8 +282,14 @@ class DeliverEventsOperator(HidingOperator):
             validate_only=self.validate_only,
         )
 
-    def _dead_letters(self, context: Context) -> DeadLetters:
+    def _dead_letters(self, context: Context, source: Source) -> DeadLetters:
         from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 
-        path = self.dead_letter_path or default_dead_letters(context)
-        return DeadLetters(as_path(path), run=run_label(context))
+        path = as_path(self.dead_letter_path or default_dead_letters(context))
+        reads = getattr(source, "reads", None)
+        if reads is not None and reads(path):
+            raise ConfigurationError(
+                "dead_letter_path: this file is read, too, and what is written to it would be read without "
+                "end. Give another, or a path to read that does not match it."
+            )
+        return DeadLetters(path, run=run_label(context))

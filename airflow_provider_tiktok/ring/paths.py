@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
 from glob import has_magic
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -18,7 +20,10 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_UNFIT_FOR_NAMES = re.compile(r"[^\w.+=:@-]+")
+_UNFIT_FOR_NAMES = re.compile(r"[^\w.+=:-]+")
+
+_LONGEST_NAME = 200
+"""Bytes; a file's name may have 255 with its ending."""
 
 
 def as_path(path: str | os.PathLike[str], *, conn_id: str | None = None) -> Any:
@@ -74,8 +79,8 @@ def run_label(context: Mapping[str, Any]) -> str:
     """What tells this task of this run from all others, as a path without an ending."""
     task = context["ti"]
     map_index = getattr(task, "map_index", -1)
-    name = task.task_id if map_index is None or map_index < 0 else f"{task.task_id}-{map_index}"
-    return "/".join(_fit_for_name(part) for part in (task.dag_id, task.run_id, name))
+    label = "/".join(_fit_for_name(part) for part in (task.dag_id, task.run_id, task.task_id))
+    return label if map_index is None or map_index < 0 else f"{label}@{map_index}"
 
 
 def default_dead_letters(context: Mapping[str, Any]) -> str:
@@ -168,5 +173,14 @@ def _split_pattern(path: str, *, conn_id: str | None) -> tuple[str, str | None]:
 
 
 def _fit_for_name(text: str) -> str:
-    """The text as one part of a path: no slash, and never only dots."""
-    return _UNFIT_FOR_NAMES.sub("_", text).lstrip(".") or "_"
+    """The text as one part of a path: no slash, never only dots, and another text gives another part.
+
+    What does not fit is written as in an address, ``%2F``; what is too long for a name ends in a digest.
+    """
+    fit = _UNFIT_FOR_NAMES.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)
+    if fit.startswith("."):
+        fit = f"%2E{fit[1:]}"
+    if len(fit.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        fit = f"{fit[: _LONGEST_NAME // 4]}%{digest[:32]}"
+    return fit or "%"

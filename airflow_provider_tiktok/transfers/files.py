@@ -11,10 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
-from airflow_provider_tiktok.ring.paths import as_path
 from airflow_provider_tiktok.ring.sources import open_files
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
@@ -73,7 +71,7 @@ class FilesReader(DeliverEventsOperator):
 
     def open_source(self) -> Source:
         """The files' records."""
-        source = open_files(
+        return open_files(
             self.path,
             storage_conn_id=self.storage_conn_id,
             format=self.format,
@@ -82,12 +80,6 @@ class FilesReader(DeliverEventsOperator):
             csv_delimiter=self.csv_delimiter,
             csv_columns=self.csv_columns,
         )
-        if self.dead_letter_path is not None and source.reads(as_path(self.dead_letter_path)):
-            raise ConfigurationError(
-                "dead_letter_path: this file is read, too, and what is written to it would be read without "
-                "end: give another."
-            )
-        return source
 
     def after_delivery(self, source: Source) -> None:
         """Warn where dead letters were sent again too late for TikTok to know which of them it has."""

@@ -385,3 +385,19 @@ def test_a_refusal_for_the_pace_costs_no_attempt(
     )
     receipt = operator.execute(task.context)
     assert (receipt["accepted"], receipt["requests"], receipt["retries"]) == (5, 7, 2)
+
+
+def test_letters_go_into_no_file_that_is_read(task: Task, letters: Path):
+    """What is written to it would be read without end; the task's own default place counts, too."""
+
+    class Reading(RecordsSource):
+        def reads(self, path: object) -> bool:
+            return str(path).endswith(("letters.jsonl", "send.jsonl"))
+
+    class SendFiles(Send):
+        def open_source(self) -> RecordsSource:
+            return Reading(self.records)
+
+    for path in (letters, None):
+        with pytest.raises(PermanentFailure, match="dead_letter_path"):
+            SendFiles(records=[record(1)], dead_letter_path=path).execute(task.context)

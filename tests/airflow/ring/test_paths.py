@@ -177,15 +177,45 @@ def context(**facts: object) -> dict[str, object]:
     ("facts", "label"),
     [
         ({}, "shop/manual__2026-11-23T10:00:00+00:00/group.send"),
-        ({"map_index": 3}, "shop/manual__2026-11-23T10:00:00+00:00/group.send-3"),
-        ({"run_id": "../../etc/passwd"}, "shop/_.._etc_passwd/group.send"),
-        ({"run_id": ".."}, "shop/_/group.send"),
-        ({"run_id": "a b\n/c"}, "shop/a_b_c/group.send"),
+        ({"map_index": 3}, "shop/manual__2026-11-23T10:00:00+00:00/group.send@3"),
+        ({"run_id": "../../etc/passwd"}, "shop/%2E.%2F..%2Fetc%2Fpasswd/group.send"),
+        ({"run_id": ".."}, "shop/%2E./group.send"),
+        ({"run_id": ""}, "shop/%/group.send"),
+        ({"run_id": "a b\n/c"}, "shop/a%20b%0A%2Fc/group.send"),
     ],
 )
 def test_run_label_is_a_safe_path(facts: dict[str, object], label: str):
     """Every task of every run has a name of its own, which never leads out of its folder."""
     assert run_label(context(**facts)) == label
+
+
+def test_no_two_tasks_have_one_label():
+    """Texts that differ in one sign, however odd, never lead to one file of letters."""
+    odd = [
+        "a~b",
+        "a_b",
+        "a%7Eb",
+        "a b",
+        "a/b",
+        "a%2Fb",
+        "a-b",
+        ".a",
+        "%2Ea",
+        "a.",
+        "",
+        "%",
+        "_",
+        "é",
+        "\udce9",
+    ]
+    long = ["x" * 250, "x" * 249 + "y", "é" * 250, "/" * 250, "/" * 249]
+    facts = [{"run_id": text} for text in [*odd, *long]]
+    facts += [{"map_index": 0}, {"task_id": "group.send-0"}, {"task_id": "group.send_0"}, {"map_index": 10}]
+    labels = [run_label(context(**one)) for one in facts]
+    assert len(set(labels)) == len(facts)
+    for label in labels:
+        assert max(len(os.fsencode(part)) for part in label.split("/")) + len(".jsonl") <= 255
+        assert not {"", ".", ".."} & set(label.split("/"))
 
 
 def test_dead_letters_go_to_airflows_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
