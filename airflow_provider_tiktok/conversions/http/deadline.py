@@ -227,6 +227,7 @@ class PatientConnection:
 
     response_class = PatientResponse
     sock: Any
+    auto_open: int
 
     def _new_conn(self) -> socket.socket:
         """A connected socket; the one place that urllib3 leaves to others (its SOCKS connections do so)."""
@@ -244,11 +245,12 @@ class PatientConnection:
     def send(self, data: Any) -> None:
         """The data is on its way, as far as the deadline allows."""
         deadline = _kept()
-        if self.sock is None:
-            self.connect()  # type: ignore[attr-defined]
-        if deadline is None or not isinstance(data, bytes | bytearray | memoryview):
+        is_closed = self.sock is None and not self.auto_open
+        if deadline is None or is_closed or not isinstance(data, bytes | bytearray | memoryview):
             super().send(data)  # type: ignore[misc]
             return
+        if self.sock is None:
+            self.connect()  # type: ignore[attr-defined]
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[deadline.move(self.sock, partial(self.sock.send, rest[:_PIECE_BYTES])) :]
