@@ -29,8 +29,8 @@ class QueryReader(DeliverEventsOperator):
     :param order_by: columns that the query itself orders by and that tell every row apart. Naming them says
         that reading again gives the same rows in the same order, so that a retry can go on where a killed
         try stopped (Airflow 3.3 and later). The query is never changed.
-    :param page_size: rows that are fetched at once, at most 1,000 and fewer where they are large. It changes no
-        request.
+    :param page_size: rows that are fetched at once, at most 1,000 and fewer where they are large. It changes
+        no request.
     :param hook_params: arguments of the database hook, such as ``{"schema": "sales"}``.
     """
 
