@@ -195,6 +195,16 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "extra-links": ["airflow_provider_tiktok.links.tiktok.EventsManagerLink"],
+        "asset-uris": [
+            {
+                "schemes": ["tiktok"],
+                "handler": "airflow_provider_tiktok.assets.tiktok.sanitize_uri",
+                "factory": "airflow_provider_tiktok.assets.tiktok.create_asset",
+                "to_openlineage_converter": (
+                    "airflow_provider_tiktok.assets.tiktok.convert_asset_to_openlineage"
+                ),
+            },
+        ],
         "transfers": [
             {
                 "source-integration-name": "SQL databases",

@@ -18,9 +18,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.ring.assets import RECEIPT_SCHEMA, report_asset
 from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.hidden import HidingOperator
+from airflow_provider_tiktok.ring.metrics import count_delivery
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     import os
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
     from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options
+    from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
     from airflow_provider_tiktok.conversions.http import Pace
     from airflow_provider_tiktok.conversions.identifiers import IdentityRules
     from airflow_provider_tiktok.conversions.mapping import EventMapping
@@ -161,6 +165,8 @@ class DeliverEventsOperator(HidingOperator):
         self.result_webhook_conn_id = result_webhook_conn_id
         self.result_webhook_hosts = result_webhook_hosts
         self._stop: threading.Event | None = None
+        self._target: Mapping[str, Any] = {}
+        self._told: dict[str, Any] | None = None
 
     @abstractmethod
     def open_source(self) -> Source:
@@ -184,16 +190,37 @@ class DeliverEventsOperator(HidingOperator):
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():
                 delivery = self._deliver(context)
-            message["receipt"] = delivery.receipt.as_dict()
-            self._report(delivery, context)
+            told = self._told = self._tell(delivery.receipt)
+            message["receipt"] = told
+            self._report(delivery, told, context)
             with failing_as_airflow():
                 delivery.receipt.check_threshold(self.max_rejected)
-        return delivery.receipt.as_dict()
+            if not self.validate_only and not told.get("is_test"):
+                report_asset(context, outlets=self.outlets, told=told)
+        return told
 
     def on_kill(self) -> None:
         """End the run in order: requests under way are waited for, then the receipt is written."""
         if self._stop is not None:
             self._stop.set()
+
+    def lineage_inputs(self) -> list[Any]:
+        """What was read, as datasets of OpenLineage."""
+        return []
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """What OpenLineage keeps of the run."""
+        from airflow_provider_tiktok.ring.lineage import make_lineage
+
+        return make_lineage(inputs=self.lineage_inputs(), told=self._told or self._target or None)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """The same: a failed run has a receipt, too."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
+    def _tell(self, receipt: Receipt) -> dict[str, Any]:
+        """The receipt as it is kept and shown, with where it went."""
+        return {"schema": RECEIPT_SCHEMA, **self._target, **receipt.as_dict()}
 
     def _deliver(self, context: Context) -> Delivery:
         from airflow_provider_tiktok.conversions.delivery.engine import deliver
@@ -215,12 +242,13 @@ class DeliverEventsOperator(HidingOperator):
         self.after_delivery(source)
         return delivery
 
-    def _report(self, delivery: Delivery, context: Context) -> None:
+    def _report(self, delivery: Delivery, told: Mapping[str, Any], context: Context) -> None:
         """Show the receipt in the log and keep it in XCom, then raise what ended the run, if anything did."""
         from airflow_provider_tiktok.conversions.report import as_table
 
         log.info("%s", as_table(delivery.receipt))
-        context["ti"].xcom_push(key=RECEIPT_KEY, value=delivery.receipt.as_dict())
+        context["ti"].xcom_push(key=RECEIPT_KEY, value=dict(told))
+        count_delivery(context, told=told)
         if delivery.stopped_by is not None:
             raise_as_airflow(delivery.stopped_by)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
+from airflow_provider_tiktok.ring.assets import make_outlets
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 from airflow_provider_tiktok.ring.samples import sample_events
 
@@ -41,6 +42,13 @@ class SendToTikTokOperator(DeliverEventsOperator):
     :param require_lead_id: whether CRM events without ``lead.lead_id`` are rejected.
     :param extra_event_names: standard events that are younger than this version.
     :param demo_mode: send to a simulator inside this task instead. ``None``: as the connection says.
+    :param report_asset: whether a finished upload reports that the asset ``tiktok://<event_source>/<id>`` was
+        updated, with the receipt's counts in the event's ``extra``. A DAG with
+        ``schedule=[Asset("tiktok://web/PIXEL_CODE")]`` runs then. The asset is reported through the alias
+        ``tiktok_<event_source>_uploads``, since its id may only be known when the task runs.
+    :param declare_asset: whether the asset itself is an outlet of this task from the start, so that Airflow's
+        graph shows it before the first run. It needs ``event_source_id`` as plain text; otherwise the alias
+        stays.
 
     All further arguments are those of :class:`DeliverEventsOperator`.
     """
@@ -66,6 +74,8 @@ class SendToTikTokOperator(DeliverEventsOperator):
         require_lead_id: bool = True,
         extra_event_names: Sequence[str] = (),
         demo_mode: bool | None = None,
+        report_asset: bool = True,
+        declare_asset: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +88,11 @@ class SendToTikTokOperator(DeliverEventsOperator):
         self.require_lead_id = require_lead_id
         self.extra_event_names = extra_event_names
         self.demo_mode = demo_mode
+        self.report_asset = report_asset
+        self.declare_asset = declare_asset
+        if report_asset or declare_asset:
+            outlets = make_outlets(event_source, event_source_id, is_declared=declare_asset)
+            self.outlets = [*self.outlets, *(outlet for outlet in outlets if outlet not in self.outlets)]
 
     def choose_test_event_code(self, hook: TikTokHook) -> str | None:
         """The code that makes tests of this run's events; ``None``: they are live.
@@ -125,6 +140,12 @@ class SendToTikTokOperator(DeliverEventsOperator):
 
         event_source_id = hook.event_source_id(self.event_source, given=self.event_source_id)
         test_event_code = self.choose_test_event_code(hook)
+        self._target = {
+            "event_source": self.event_source,
+            "event_source_id": event_source_id,
+            "is_test": bool(test_event_code),
+            "is_demo": hook.demo_mode,
+        }
         if test_event_code:
             log.warning("Test events: they show in Events Manager, and count for no campaign.")
         client = hook.get_client(

@@ -68,10 +68,11 @@ class FilesReader(DeliverEventsOperator):
         self.encoding = encoding
         self.csv_delimiter = csv_delimiter
         self.csv_columns = csv_columns
+        self._files: tuple[str, ...] = ()
 
     def open_source(self) -> Source:
         """The files' records."""
-        return open_files(
+        source = open_files(
             self.path,
             storage_conn_id=self.storage_conn_id,
             format=self.format,
@@ -80,6 +81,14 @@ class FilesReader(DeliverEventsOperator):
             csv_delimiter=self.csv_delimiter,
             csv_columns=self.csv_columns,
         )
+        self._files = source.files
+        return source
+
+    def lineage_inputs(self) -> list[Any]:
+        """The files that were read."""
+        from airflow_provider_tiktok.ring.lineage import files_as_datasets
+
+        return files_as_datasets(self._files)
 
     def after_delivery(self, source: Source) -> None:
         """Warn where dead letters were sent again too late for TikTok to know which of them it has."""

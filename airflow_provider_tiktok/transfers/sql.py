@@ -71,6 +71,14 @@ class QueryReader(DeliverEventsOperator):
             hook_params=self.hook_params,
         )
 
+    def lineage_inputs(self) -> list[Any]:
+        """The tables that the query names."""
+        from airflow_provider_tiktok.ring.lineage import tables_as_datasets
+        from airflow_provider_tiktok.ring.sources import database_hook
+
+        hook = database_hook(self.sql_conn_id, hook_params=self.hook_params)
+        return tables_as_datasets(self.sql, hook=hook, conn_id=self.sql_conn_id)
+
 
 class SqlToTikTokOperator(QueryReader, SendToTikTokOperator):
     """Sends the rows of a query to TikTok.

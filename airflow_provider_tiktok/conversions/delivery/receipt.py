@@ -109,6 +109,7 @@ class Tally:
         self.event_names: Counter[str] = Counter(state.get("event_names"))
         self.match_keys: Counter[str] = Counter(state.get("match_keys"))
         self.eligible = int(state.get("eligible", 0))
+        self.oldest_event_time: int | None = state.get("oldest_event_time")
         self.violations = Findings(state.get("violations"))
         self.warnings = Findings(state.get("warnings"))
         self.dropped = Findings(state.get("dropped"))
@@ -134,6 +135,7 @@ class Tally:
         both = Tally(self.as_state())
         both.rows += other.rows
         both.eligible += other.eligible
+        both._note_time(other.oldest_event_time)
         for name in ("outcomes", "reasons", "event_names", "match_keys"):
             getattr(both, name).update(getattr(other, name))
         for name in ("violations", "warnings", "dropped"):
@@ -150,9 +152,15 @@ class Tally:
         if result.reason in _WITHOUT_COVERAGE:
             return
         self.eligible += 1
+        self._note_time(prepared.event_time)
         for key in MATCH_KEYS:
             if getattr(prepared.user, key):
                 self.match_keys[key] += 1
+
+    def _note_time(self, event_time: int | None) -> None:
+        if event_time is not None:
+            known = self.oldest_event_time
+            self.oldest_event_time = event_time if known is None else min(event_time, known)
 
     def as_state(self) -> dict[str, Any]:
         """JSON to go on from; its size depends on the number of rules and names, not of events."""
@@ -163,6 +171,7 @@ class Tally:
             "event_names": dict(self.event_names),
             "match_keys": dict(self.match_keys),
             "eligible": self.eligible,
+            "oldest_event_time": self.oldest_event_time,
             "violations": self.violations.as_state(),
             "warnings": self.warnings.as_state(),
             "dropped": self.dropped.as_state(),
@@ -224,6 +233,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     :param request_ids: a few ids of requests, to quote to TikTok's support.
     :param dead_letters: lines in the dead letter file.
     :param resumed_from: source rows a former try had settled, 0 for none.
+    :param oldest_event_time: Unix seconds of the oldest event fit to be sent, ``None`` for none.
     """
 
     destination: str
@@ -251,6 +261,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     dead_letters: int
     dead_letter_path: str | None
     resumed_from: int
+    oldest_event_time: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The receipt in JSON's own types."""
@@ -334,4 +345,5 @@ def make_receipt(
         dead_letters=dead_letters,
         dead_letter_path=dead_letter_path,
         resumed_from=resumed_from,
+        oldest_event_time=tally.oldest_event_time,
     )

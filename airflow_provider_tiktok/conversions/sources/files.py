@@ -115,6 +115,11 @@ class FilesSource:
         """Unix seconds of the oldest dead letter read so far, ``None`` for none."""
         return self._replay.oldest_time
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files' addresses in their order, without credentials."""
+        return tuple(shown_path(path) for path in self._paths)
+
     def locate(self, row: int) -> Place | None:
         """Where a row of the latest reading stands, by its number over all files; ``None`` if not read."""
         return self._places.find(row)
