@@ -157,6 +157,11 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://peps.python.org/pep-0249/",
                 "tags": ["software"],
             },
+            {
+                "integration-name": "Python",
+                "external-doc-url": "https://docs.python.org/3/",
+                "tags": ["software"],
+            },
         ],
         "connection-types": [TIKTOK_CONNECTION, LIVERAMP_CONNECTION],
         "hooks": [
@@ -225,6 +230,26 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": "Files of conversions",
                 "target-integration-name": "LiveRamp",
                 "python-module": "airflow_provider_tiktok.transfers.files",
+            },
+            {
+                "source-integration-name": "Python",
+                "target-integration-name": "TikTok Events API",
+                "python-module": "airflow_provider_tiktok.transfers.python",
+            },
+            {
+                "source-integration-name": "Python",
+                "target-integration-name": "LiveRamp",
+                "python-module": "airflow_provider_tiktok.transfers.python",
+            },
+        ],
+        "task-decorators": [
+            {
+                "name": "tiktok_events",
+                "class-name": "airflow_provider_tiktok.transfers.python.tiktok_events_task",
+            },
+            {
+                "name": "liveramp_events",
+                "class-name": "airflow_provider_tiktok.transfers.python.liveramp_events_task",
             },
         ],
         "config": {

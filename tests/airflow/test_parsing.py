@@ -14,8 +14,10 @@ PROJECT = Path(__file__).parents[2]
 HEAVY = (
     "airflow_provider_tiktok.simulator",
     "jsonschema_rs",
+    "duckdb",
     "pandas",
     "phonenumbers",
+    "polars",
     "pyarrow",
     "pyrate_limiter",
     "requests",
@@ -34,10 +36,12 @@ from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, Tik
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
 from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.python import PythonToTikTokOperator
 from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
 
 with DAG("ours", schedule=None):
     TikTokSendEventsOperator(task_id="events", events=[{"event": "Purchase"}])
+    PythonToTikTokOperator(task_id="python", python_callable=list)
     SqlToTikTokOperator(task_id="sql", sql="SELECT 1 AS event", sql_conn_id="shop")
     FilesToTikTokOperator(task_id="files", path="s3://sales/{{ ds }}/*.jsonl")
     TikTokListPixelsOperator(task_id="pixels")

@@ -1,0 +1,76 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The page on reshaping says what is there: each of its DAGs runs as it stands, and so do its example DAGs."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_tiktok import simulator as tiktok
+from tests.end_to_end.dag_runs import receipt_of, run_dag, state_of
+
+PROJECT = Path(__file__).resolve().parent.parent
+PAGE = (PROJECT / "docs" / "reshaping.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def _block(words: str) -> str:
+    (block,) = [block for block in BLOCKS if words in block]
+    return block
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[tiktok.Simulator]:
+    """A simulated TikTok behind ``tiktok_default``."""
+    with tiktok.Simulator() as simulator:
+        connection = {
+            "conn_type": "tiktok",
+            "host": simulator.url,
+            "password": tiktok.DEFAULT_TOKEN,
+            "extra": {"pixel_code": tiktok.DEFAULT_PIXEL_CODE},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_TIKTOK_DEFAULT", json.dumps(connection))
+        yield simulator
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """A shop's export: three orders, of which two are paid, with decimal commas."""
+    file = tmp_path / "orders.csv"
+    lines = ["order,status,paid_at,email,total,page"]
+    for number, status in enumerate(("paid", "refunded", "paid")):
+        page = "https://shop.example.com/thanks"
+        lines.append(
+            f'o-{number},{status},{int(time.time()) - 60},p{number}@example.com,"{number + 1},50",{page}'
+        )
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_events_from_python(simulator: tiktok.Simulator, orders: Path) -> None:
+    """The generator's rows are sent, those that it leaves out are not."""
+    run = run_dag(_block("@task.tiktok_events"), dag_id="events_from_python", conf={"file": str(orders)})
+    assert state_of(run) == "success"
+    assert receipt_of(run, task_id="paid_orders")["accepted"] == 2
+    assert sorted(simulator.ledger.event_ids()) == ["o-0", "o-2"]
+
+
+def test_example_of_events_from_python(simulator: tiktok.Simulator) -> None:
+    """The example DAG sends the paid orders of all pages, as it stands."""
+    source = (PROJECT / "example_dags" / "events_from_python.py").read_text()
+    run = run_dag(source, dag_id="events_from_python")
+    assert state_of(run) == "success"
+    assert receipt_of(run, task_id="send_orders")["accepted"] == 27
+
+
+def test_links_lead_somewhere() -> None:
+    """Every link within the page finds its heading."""
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)}
+    assert [target for target in re.findall(r"\]\(#([^)]+)\)", PAGE) if target not in headings] == []
