@@ -22,7 +22,7 @@ TYPED = "50 {% off {# and {{ more"
 """What a stranger may type: as a template it would fail the task."""
 
 PLANTED = "{{ conn.bank.password }}"
-"""What a stranger may plant: as a template it would send a secret. As it is, it is rejected."""
+"""What a stranger may plant: as a template it would send a secret. As it is, it is left out."""
 
 WRITTEN = "{{ dag.dag_id }}"
 """What the author of a DAG may write."""
@@ -259,8 +259,9 @@ def send(
         source = head + "\n".join("    " + line[indent:] for line in lines)
         ended = run_dag(source, dag_id=dag_id, conf={"events": [record], "text": text})
         assert state_of(ended) == "success"
-        events = [json.loads(event) for event in tiktok.ledger.payloads("live")]
-        return [event.get("properties", {}).get("description") for event in events]
+        assert not any(PASSWORD.encode() in event for event in tiktok.ledger.payloads("live"))
+        sent = [json.loads(event).get("properties", {}) for event in tiktok.ledger.payloads("live")]
+        return [properties.get("description") for properties in sent]
 
     return run
 
@@ -290,7 +291,7 @@ def test_data_is_never_a_template(send: Callable[..., list[Any]], case: str):
     ],
 )
 def test_data_tells_no_secret(send: Callable[..., list[Any]], case: str):
-    """A text that as a template would give another connection's password is left out of its event."""
+    """A text that as a template would give another connection's password gives nothing at all."""
     assert send(FROM_DATA[case], text=PLANTED, dag_id=named("planted", case)) == [None]
 
 
@@ -344,8 +345,7 @@ def test_open_fields_take_data_as_it_is(
     """A field that Airflow may show is no more a template than others where its value is data."""
     send(code, text=text, dag_id=f"open_{zlib.crc32(code.encode())}")
     arrived = [json.loads(event)["event_id"] for event in tiktok.ledger.payloads("live")]
-    assert arrived in ([text], [])
-    assert arrived or text == PLANTED
+    assert arrived == ([] if text == PLANTED else [text])
 
 
 def test_what_a_template_gives_is_rendered_once(send: Callable[..., list[Any]]):

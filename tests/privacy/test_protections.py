@@ -1,0 +1,54 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Every protection is needed: without it a test fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.privacy.protections import PROTECTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Failures:
+    """What a run of pytest inside a test has to say."""
+
+    def __init__(self) -> None:
+        self.ran, self.failed = 0, list[str]()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what failed in the test itself, and not in what prepares it."""
+        if report.when == "call":
+            self.ran += 1
+            if report.failed:
+                self.failed.append(report.nodeid)
+
+
+def run(test: str) -> Failures:
+    """Runs the test in this process, with whatever is switched off in it."""
+    failures = Failures()
+    quiet = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-x"]
+    pytest.main([*quiet, "--rootdir", str(ROOT), str(ROOT / test)], plugins=[failures])
+    return failures
+
+
+@pytest.mark.parametrize("name", PROTECTIONS)
+def test_without_a_protection_a_test_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switched off, the protection is missed by the test that is named for it."""
+    protection = PROTECTIONS[name]
+    protection.off(monkeypatch)
+    assert run(protection.test).failed, f"{protection.test} is green without {name!r}"
+
+
+@pytest.mark.parametrize(
+    "test", sorted({one.test for one in PROTECTIONS.values() if "conformance" not in one.test})
+)
+def test_with_all_protections_no_test_fails(test: str) -> None:
+    """The same tests are green with everything switched on, so that they fail for nothing else."""
+    done = run(test)
+    assert done.ran
+    assert done.failed == []

@@ -1,0 +1,61 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Receipts, messages and refusals hold nothing that gives access to anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.exceptions import ParamValidationError
+from airflow.providers.common.compat.sdk import Param
+
+from airflow_provider_tiktok.conversions.http import HttpRequest
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+from airflow_provider_tiktok.ring import webhook
+from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.service import inputs
+from tests.airflow.running import Task
+from tests.privacy.conftest import VALUES, record
+
+SECRET = VALUES["secret in an object storage's address"]
+
+
+@pytest.mark.parametrize("address", ["memory://key:{}@bucket/letters", "memory://bucket/letters?sig={}"])
+def test_a_receipt_names_no_credential(
+    planted: Callable[..., Any], address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dead letters go where the address leads; receipt, log and failure tell it without its secret."""
+    planted()
+    task, path = Task(), address.format(SECRET)
+    operator = TikTokSendEventsOperator(
+        task_id="send", events=[record(event_time="soon")], dead_letter_path=path
+    )
+    with pytest.raises(PermanentFailure) as failed:
+        operator.execute(task.context)
+    receipt = task.pushed["receipt"]
+    assert receipt["dead_letter_path"].startswith("memory://")
+    assert SECRET not in json.dumps(task.pushed) + str(failed.value) + repr(vars(failed.value)) + caplog.text
+
+
+@pytest.mark.parametrize("name", ["access_token", "token", "Access-Token", "apiKey"])
+def test_airflow_refuses_a_token_before_it_stores_it(name: str) -> None:
+    """Airflow checks an input field by field before it stores a run: this field takes no token."""
+    with pytest.raises(ParamValidationError):
+        Param(**inputs.form_fields()[name]).resolve(VALUES["access token"])
+
+
+def test_a_request_is_named_without_its_query() -> None:
+    """Host and path are told, and neither query, user nor password."""
+    request = HttpRequest(method="GET", url=f"https://u:{SECRET}@api.example.com/x?sig={SECRET}")
+    assert request.shown == "GET api.example.com/x"
+    assert SECRET not in repr(request)
+
+
+def test_a_webhook_is_told_no_foreign_words() -> None:
+    """What a library says of its failure may quote a row."""
+    told = webhook.failure_of(ValueError(f"no such row: {VALUES['email']}"))
+    assert VALUES["email"] not in json.dumps(told)
