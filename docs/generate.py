@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from airflow_provider_tiktok.conversions.validation import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
 
 FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))  # the page on privacy is made from the tables of its tests
 
 RETURN_CODES = """# TikTok's return codes, and what a run does about each
 
@@ -33,9 +35,21 @@ told in the same way.
 """
 
 
+PRIVACY_PAGE = """# What was planted, and what fails when a protection is missing
+
+Each run of the tests plants values of their own in every input, lets a real Airflow run every operator with
+debug logging on, and searches every cell of its database, every log, letter, message and file for them: in
+clear in any case, percent-encoded, in Base64 wherever it begins, in hex and escaped as in JSON. One that is
+found fails the test. `make test ARGS=tests/privacy` repeats it.
+"""
+
+_IN_LETTERS = "dead letters, which need it to be sent again"
+
+
 def pages() -> dict[str, str]:
     """File name to text of every page."""
     return {
+        "privacy.md": "\n".join([PRIVACY_PAGE, *_privacy()]) + "\n",
         "return_codes.md": RETURN_CODES + as_markdown().rstrip() + "\n",
         "rules.md": "\n".join([RULES_PAGE, *_rules()]) + "\n",
     }
@@ -49,6 +63,32 @@ def _rules() -> Iterator[str]:
     yield from _table("Of the whole event", "rule", "meaning", RULES)
     left_out = {name: f"{text} | {DROP_REMEDIES[name]}" for name, text in DROP_REASONS.items()}
     yield from _table("Values that are left out", "reason", "meaning | remedy", left_out)
+
+
+def _privacy() -> Iterator[str]:
+    from tests.privacy.canaries import PEOPLE, SECRETS
+    from tests.privacy.protections import PROTECTIONS
+    from tests.privacy.test_canary import SCENARIOS
+
+    yield from ("## Planted", "", "| value | where it may be found |", "|---|---|")
+    for one in (*PEOPLE, *SECRETS):
+        yield f"| {one.field} | {_IN_LETTERS if one.in_letters else 'nowhere'} |"
+    yield from (
+        "",
+        "## Runs",
+        "",
+        "| run | tasks | records | the platform | found |",
+        "|---|---|---|---|---|",
+    )
+    for name, (part, is_spoilt, faults) in SCENARIOS.items():
+        state, does = (
+            "spoilt in every field" if is_spoilt else "good",
+            "echoes" if "ECHO" in str(faults) else "answers",
+        )
+        yield f"| {name} | {part} | {state} | {'drops' if 'drop' in str(faults) else does} | nothing |"
+    yield from ("", "## Protections", "", "| protection | what for | fails without it |", "|---|---|---|")
+    for name, protection in PROTECTIONS.items():
+        yield f"| {name} | {protection.claim} | `{protection.test}` |"
 
 
 def _table(title: str, first: str, second: str, rows: Mapping[str, str]) -> Iterator[str]:

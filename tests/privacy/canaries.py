@@ -68,8 +68,13 @@ SECRETS = (
 
 ALL = (*PEOPLE, *SECRETS)
 
-SENT = tuple(one for one in ALL if one.in_letters or one.field in ("access token", "identity envelope"))
-"""What the platform gets as it is, and so may say back: all else it gets as digests, or not at all."""
+SENT = {
+    "sending": ("access token", *(one.field for one in PEOPLE if one.in_letters and one.field != "page.url")),
+    "query": ("access token", "event_id"),
+    "liveramp": ("identity envelope", "LiveRamp's configuration id"),
+    "looking": ("access token",),
+}
+"""What the platform gets as it is in each part of the DAG, and so may say back."""
 
 
 def forms_of(value: str) -> Iterator[tuple[str, bytes]]:

@@ -143,18 +143,19 @@ def record(*, event_time: Any = None, **changes: Any) -> dict[str, Any]:
 def spoilt(number: int) -> dict[str, Any]:
     """A record that is wrong in a way that might make somebody quote it."""
     everything = " ".join(one.value for one in PEOPLE)
+    plain = " ".join(one.value for one in PEOPLE if one.in_letters)  # what leaves as it is holds no other
     return [
         record(event_time=f"when {everything} came"),
-        record(event=everything),
-        record(properties={"value": everything, "currency": everything, "contents": everything}),
-        record(page={"url": f"{everything} {{{{ conn.bank.password }}}}"}),
+        record(event=plain),
+        record(properties={"value": everything, "currency": everything, "description": plain}),
+        record(page={"url": plain}),
         record(
             user={"email": everything, "phone": everything, "external_id": [everything], "ip": everything}
         ),
         record(user=everything),
         record(comment=VALUES["a column that is not known"]),
-        record(lead={"lead_id": VALUES["lead_id"]}, event_id=everything),
-        record(limited_data_use=everything, event_source_url=everything),
+        record(lead={"lead_id": VALUES["lead_id"]}, event_id=plain),
+        record(limited_data_use=everything),
     ][number]
 
 
@@ -173,7 +174,7 @@ def write_sources(folder: Path, *, spoilt: bool) -> None:
     names = ("email", "phone", "first_name", "external_id", "zip_code", "event_id")
     row = {**{name: VALUES[name] for name in names}, "event_time": int(time.time()) - 600}
     if spoilt:
-        row |= {"event_time": VALUES["email"], "event_id": VALUES["phone"]}
+        row |= {"event_time": VALUES["email"]}
     with closing(sqlite3.connect(folder / "shop.db")) as database, database:
         database.execute(f"CREATE TABLE sales ({', '.join(row)})")
         database.execute(f"INSERT INTO sales VALUES ({', '.join('?' * len(row))})", tuple(row.values()))

@@ -65,6 +65,8 @@ PARTS: Mapping[str, str] = {
         )
         TikTokTestEventOperator(task_id="test", event=read()[-1], test_event_code="TEST12345", **arguments)
         FilesToTikTokOperator(task_id="files", path=f"{FOLDER}/records.jsonl", **arguments)
+    """,
+    "query": """
         SqlToTikTokOperator(
             task_id="table", sql="SELECT * FROM sales WHERE email <> :other", sql_conn_id="shop",
             parameters={"other": read("parameter")}, **offline

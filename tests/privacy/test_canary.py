@@ -19,6 +19,7 @@ import pytest
 from airflow_provider_tiktok.simulator import Simulator
 from tests.end_to_end.dag_runs import run_dag
 from tests.privacy.canaries import SENT, cells, files, search
+from tests.privacy.conftest import VALUES
 from tests.privacy.dags import source_of
 from tests.webhook_receiver import Receiver
 
@@ -26,9 +27,9 @@ _NUMBERS = itertools.count(1)
 TRACK = "*/event/track/"
 
 
-def _echo() -> str:
-    """What a platform might say back, in several forms."""
-    said = " ".join(one.value for one in SENT)
+def _echo(part: str) -> str:
+    """What a platform might say back of what it got, in several forms."""
+    said = " ".join(VALUES[field] for field in SENT[part])
     return " ".join((said, quote(said), b64encode(said.encode()).decode(), said.encode().hex(), said.upper()))
 
 
@@ -54,6 +55,9 @@ SCENARIOS: Mapping[str, tuple[str, bool, list[dict[str, Any]]]] = {
     "an answer that is no answer": ("sending", False, [{"effect": {"raw_body": "ECHO", "http_status": 200}}]),
     "authorization failure with echo": ("sending", False, [{"effect": {"code": 40105, "message": "ECHO"}}]),
     "a lost connection": ("sending", False, [{"effect": {"drop": "after"}}]),
+    "query, success": ("query", False, []),
+    "query, rejection": ("query", True, []),
+    "query, refusal with echo": ("query", False, [{"effect": {"code": 40002, "message": "ECHO"}}]),
     "LiveRamp, success": ("liveramp", False, []),
     "LiveRamp, refusal with echo": (
         "liveramp",
@@ -94,7 +98,7 @@ def leave(
 
     def run(scenario: str) -> list[tuple[str, bytes]]:
         part, is_spoilt, faults = SCENARIOS[scenario]
-        simulator.faults = json.loads(json.dumps(faults).replace("ECHO", json.dumps(_echo())[1:-1]))
+        simulator.faults = json.loads(json.dumps(faults).replace("ECHO", json.dumps(_echo(part))[1:-1]))
         folder = planted(spoilt=is_spoilt)
         before = set(_kept(airflow_home))
         dag_id = f"canary_{next(_NUMBERS)}"

@@ -28,7 +28,7 @@ SECRET = VALUES["secret in an object storage's address"]
 def test_a_receipt_names_no_credential(
     planted: Callable[..., Any], address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Dead letters go where the address leads; receipt, log and failure tell it without its secret."""
+    """Whether letters can be written there or not, what is told of the address has no secret in it."""
     planted()
     task, path = Task(), address.format(SECRET)
     operator = TikTokSendEventsOperator(
@@ -36,9 +36,9 @@ def test_a_receipt_names_no_credential(
     )
     with pytest.raises(PermanentFailure) as failed:
         operator.execute(task.context)
-    receipt = task.pushed["receipt"]
-    assert receipt["dead_letter_path"].startswith("memory://")
-    assert SECRET not in json.dumps(task.pushed) + str(failed.value) + repr(vars(failed.value)) + caplog.text
+    told = f"{task.pushed} {failed.value} {vars(failed.value)} {caplog.text}"
+    assert "memory://" in told
+    assert SECRET not in told
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "Access-Token", "apiKey"])
