@@ -8,8 +8,9 @@ Where one chunk ends and the next begins is the source's business and changes no
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Any, Protocol
 
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
@@ -157,3 +158,43 @@ def _each_row(chunks: Iterator[Chunk]) -> Iterator[Row]:
     for chunk in chunks:
         for place in range(len(chunk)):
             yield chunk.row(place)
+
+
+def rows_in(chunks: Iterable[Chunk]) -> list[Row]:
+    """The rows of chunks that are at hand."""
+    return [chunk.row(place) for chunk in chunks for place in range(len(chunk))]
+
+
+def chunks_of_rows(rows: Generator[Row, None, None]) -> Generator[Chunk, None, None]:
+    """Rows that come one by one, in chunks; closing it closes the rows."""
+    with closing(rows):
+        while part := list(islice(rows, CHUNK_ROWS)):
+            yield RecordChunk(part)
+
+
+def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
+    """The rows of a chunk from one place to before another."""
+    if start == 0 and stop == len(chunk):
+        return chunk
+    if chunk.names is None:
+        return RecordChunk([chunk.row(place) for place in range(start, stop)])
+    return ColumnChunk(
+        {name: chunk.column(name)[start:stop] for name in chunk.names},
+        length=stop - start,
+        unreadable={place - start: row for place, row in chunk.unreadable.items() if start <= place < stop},
+    )
+
+
+def joined(first: Chunk | None, second: Chunk) -> Chunk:
+    """The rows of two chunks of one source, one behind the other."""
+    if first is None:
+        return second
+    if first.names is None or first.names != second.names:
+        chunks = (first, second)
+        return RecordChunk([chunk.row(place) for chunk in chunks for place in range(len(chunk))])
+    length = len(first)
+    return ColumnChunk(
+        {name: [*first.column(name), *second.column(name)] for name in first.names},
+        length=length + len(second),
+        unreadable={**first.unreadable, **{length + place: row for place, row in second.unreadable.items()}},
+    )

@@ -237,7 +237,7 @@ def test_retry_delivers_the_rest(
     """A run that broke off is retried by Airflow: nothing is lost, and from 3.3 on nothing is sent twice."""
     lines = [json.dumps(record(number, f"{number}@example.com")) for number in range(10)]
     (folder / "many.ndjson").write_text("\n".join(lines))
-    tiktok.faults = [{"match": {"nth": [3]}, "effect": {"code": 50000, "message": "busy"}, "times": 1}]
+    tiktok.faults = [{"match": {"nth": [3, 4]}, "effect": {"code": 50000, "message": "busy"}}]
     assert run(RETRYING, "retrying") == "success"
     receipt = receipts(read_database, "retrying", "return_value")["send"]
     book = tiktok.ledger.summary()["live"]

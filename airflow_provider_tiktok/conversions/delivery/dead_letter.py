@@ -122,8 +122,13 @@ class DeadLetters:
             except Exception as error:  # every object store has errors of its own
                 raise TransientError(str(self._unwritable(error)), attempts=0) from None
         self._n_written += len(lines)
+        for result in results:
+            self.outdate(result.row, result.row + result.rows - 1)
+
+    def outdate(self, first: int, last: int) -> None:
+        """Take down that these rows have a new result: their letters of a former try go at the end."""
         if self._former:
-            self._outdate(results, self._former)
+            self._outdated.update(row for row in self._former if first <= row <= last)
 
     def close(self) -> None:
         """Take out letters whose rows have a new result; what cannot be taken out stays, with a warning."""
@@ -139,12 +144,6 @@ class DeadLetters:
         else:
             self._former = former - outdated
             self._outdated.clear()
-
-    def _outdate(self, results: Sequence[EventResult], former: Counter[int]) -> None:
-        for result in results:
-            for row in range(result.row, result.row + result.rows):
-                if row in former:
-                    self._outdated.add(row)
 
     def _line(self, result: EventResult, record: Record, locate: Locate | None) -> bytes:
         place = locate(result.row) if locate is not None else None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_tiktok.conversions.answers import Answer
     from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
+    from airflow_provider_tiktok.conversions.event_columns import WireColumns
     from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
 
 
@@ -32,6 +33,10 @@ class Destination(Protocol):
     @property
     def limits(self) -> Limits:
         """How large one request may be."""
+
+    @property
+    def columns(self) -> WireColumns | None:
+        """How events that travel as columns are checked and written; ``None``: each is made an object."""
 
     def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
         """Everything the API would refuse in this event, ``event.violations`` included."""

@@ -21,11 +21,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.batching import Batch, Batcher
-from airflow_provider_tiktok.conversions.chunks import Source
+from airflow_provider_tiktok.conversions.chunks import Chunk, Source, rows_in
 from airflow_provider_tiktok.conversions.delivery.checkpoint import CheckpointStore
 from airflow_provider_tiktok.conversions.delivery.crew import Crew
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
@@ -40,20 +41,22 @@ from airflow_provider_tiktok.conversions.delivery.isolation import (
 )
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
 from airflow_provider_tiktok.conversions.delivery.repeats import First, Repeats
-from airflow_provider_tiktok.conversions.delivery.settling import Pending, Resumption, Settlement
-from airflow_provider_tiktok.conversions.errors import TransientError
-from airflow_provider_tiktok.conversions.events import (
-    ConversionEvent,
-    EventResult,
-    Outcome,
-    PreparedEvent,
-    Row,
-    Violation,
+from airflow_provider_tiktok.conversions.delivery.road import (
+    ACCEPTED,
+    ANSWERED,
+    FOLLOWING,
+    OPEN,
+    PAST,
+    UNFINAL,
+    VALIDATED,
+    Events,
+    Road,
 )
+from airflow_provider_tiktok.conversions.delivery.settling import FINAL, Resumption, Settlement
+from airflow_provider_tiktok.conversions.errors import TransientError
+from airflow_provider_tiktok.conversions.events import ConversionEvent, Outcome, Row, Violation
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepare
 from airflow_provider_tiktok.conversions.mapping import EventMapping
-from airflow_provider_tiktok.conversions.sealed import Sealed
-from airflow_provider_tiktok.conversions.validation import leave_out
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +117,7 @@ def deliver(
         record=destination.record,
         locate=source.locate,
         clock=clock,
+        forget=preparation.forget,
     )
     if settlement.delivered is not None:
         log.info("A former try delivered every event: nothing is sent again.")
@@ -137,20 +141,8 @@ def _resumption(
     )
 
 
-class _Item(Sealed, frozen=True, kw_only=True):
-    """What an encoded event carries through batch and answer."""
-
-    pending: Pending
-    prepared: PreparedEvent
-    findings: tuple[Violation, ...]
-
-    def result(self, outcome: Outcome, reason: str) -> EventResult:
-        """The result of an event that is not sent."""
-        return _result(self.prepared, outcome, reason=reason, findings=self.findings)
-
-
 class _Preparation:
-    """One row's event to a batch's: consent, identity, checks, repeats, wire form, packing."""
+    """Chunks to batches: the road, repeats, packing."""
 
     def __init__(
         self, mapping: EventMapping, identity: IdentityRules, destination: Destination, options: Options
@@ -159,6 +151,7 @@ class _Preparation:
         self.destination = destination
         self.options = options
         self._identity = identity
+        self.road = Road(mapping, identity, destination, require_consent=options.require_consent)
         self._repeats = Repeats(options.repeats_window)
         self._batcher = Batcher(destination.limits)
 
@@ -167,22 +160,38 @@ class _Preparation:
         parts = (source, repr(self.mapping), repr(self._identity), self.destination.address)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
-        """The batches that this event completes, and those that waited too long for their group."""
-        return (*self._take(event, pending), *self._batcher.pass_by())
+    def settle(self, events: Events, settlement: Settlement) -> None:
+        """Give repeats their results, and all their end where nothing is to be sent."""
+        places = _with_lines(events, events.places_in(OPEN, PAST))
+        firsts = self._repeats.meet(events, places, is_taken=settlement.is_taken)
+        for place, first in firsts.items():
+            if events.states[place] != PAST:
+                _settle_repeat(events, place, first, settlement)
+        if self.options.validate_only:
+            for place in events.places_in(OPEN):
+                events.states[place] = VALIDATED
 
-    def _take(self, event: ConversionEvent, pending: Pending) -> Iterable[Batch]:
-        """The batches that this event completes; an event that is not to be sent gets its result instead."""
-        if self.options.require_consent and event.consent is not True:
-            pending.result = _without_consent(event)
-            return ()
-        prepared = prepare(event, self._identity)
-        findings = self.destination.check(prepared)
-        item = _Item(pending=pending, prepared=prepared, findings=findings)
-        if any(finding.is_fatal for finding in findings):
-            pending.result = item.result(Outcome.REJECTED, "invalid")
-            return ()
-        return self._pack(structs.replace(item, prepared=leave_out(prepared, findings)))
+    def forget(self, *, row: int, event: str | None, event_id: str | None) -> None:
+        """Let an event that was refused be tried again where it comes again."""
+        self._repeats.forget(row=row, event=event, event_id=event_id)
+
+    def pack(self, events: Events) -> Iterator[Batch]:
+        """The batches that these events complete, and those that waited too long for their group."""
+        if self.options.validate_only:
+            return
+        places = _with_lines(events, events.places_in(OPEN, PAST))
+        if not events.encoded:
+            is_whole = isinstance(places, range)
+            lines: Any = events.lines if is_whole else [events.lines[place] for place in places]
+            yield from self._batcher.add_lines(lines, events, places)
+            yield from self._batcher.pass_by(len(events))
+            return
+        sendable = frozenset(places)
+        for place in range(len(events)):
+            encoded = events.encoded.get(place)
+            if encoded is not None and place in sendable:
+                yield from self._batcher.add(structs.replace(encoded, item=(events, place)))
+            yield from self._batcher.pass_by()
 
     def find_faults(self, event: ConversionEvent) -> tuple[Violation, ...]:
         """What is wrong with an event that is not to be sent yet."""
@@ -192,27 +201,13 @@ class _Preparation:
 
     def renewed(self) -> _Preparation:
         """The same for a reading that begins anew."""
-        return _Preparation(self.mapping, self._identity, self.destination, self.options)
+        anew = _Preparation(self.mapping, self._identity, self.destination, self.options)
+        self._repeats = anew._repeats  # who was told of this one forgets there
+        return anew
 
     def flush(self) -> Iterator[Batch]:
         """The batches that are still open."""
         return self._batcher.flush()
-
-    def _pack(self, item: _Item) -> Iterable[Batch]:
-        encoded = structs.replace(self.destination.encode(item.prepared), item=item)
-        if not self.destination.limits.fits(encoded):
-            too_large = structs.replace(item, findings=(*item.findings, _TOO_LARGE))
-            item.pending.result = too_large.result(Outcome.REJECTED, "invalid")
-            return ()
-        first = self._repeats.meet(item.prepared, encoded=encoded, pending=item.pending)
-        if first is not None:
-            _settle_repeat(item, first=first)
-            return ()
-        if self.options.validate_only:
-            item.pending.result = item.result(Outcome.SKIPPED, "validate_only")
-            return ()
-        item.pending.prepared = item.prepared
-        return self._batcher.add(encoded)
 
 
 class _Run:
@@ -276,19 +271,36 @@ class _Run:
 
     def _read_once(self) -> bool:
         """Whether the source was read; ``False`` where its rows up to the checkpoint are others by now."""
-        with closing(self._rows()) as rows:
-            for event in self._preparation.mapping.events(rows):
-                if event.row + event.rows - 1 > self._settlement.start and not self._catch_up():
+        road = self._preparation.road
+        with closing(self._chunks()) as chunks:
+            for chunk in chunks:
+                if not self._take(road.take(chunk)):
                     return False
-                self._take(event)
                 if self._should_stop():
                     return True
                 self._report_progress()
-        if not self._catch_up():
+        if not (self._take(road.finish()) and self._catch_up()):
             return False
         for batch in self._preparation.flush():
             self._submit(batch)
         self._is_complete = self._stopped_by is None
+        return True
+
+    def _take(self, events: Events) -> bool:
+        """Whether the source is still the same, up to these events."""
+        if not len(events):
+            return True
+        settlement = self._settlement
+        settlement.expect(events)
+        self._preparation.settle(events, settlement)
+        settlement.pass_by(events)
+        settlement.reveal(events)
+        for batch in self._preparation.pack(events):
+            self._submit(batch)
+        if settlement.last_row > settlement.start and not self._catch_up():
+            return False
+        if settlement.n_pending >= self._max_pending:
+            self._drain()
         return True
 
     def _catch_up(self) -> bool:
@@ -300,58 +312,45 @@ class _Run:
             self._hand_over(batch)
         return True
 
-    def _take(self, event: ConversionEvent) -> None:
-        pending = self._settlement.expect(event)
-        for batch in self._preparation.take(event, pending):
-            self._submit(batch)
-        if pending.is_past:
-            self._settlement.pass_by(pending)
-        elif self._settlement.n_pending >= self._max_pending:
-            self._drain()
-
     @property
     def _max_pending(self) -> int:
         """How many events may be read and not settled: what is in flight, and as much again in waiting."""
         return 2 * (self._options.max_in_flight + 1) * self._destination.limits.max_events + 1000
 
-    def _rows(self) -> Generator[Row, None, None]:
-        """The rows, after the first of them have shown that the mapping fits.
+    def _chunks(self) -> Generator[Chunk, None, None]:
+        """The chunks, after the first rows have shown that the mapping fits.
 
         A source that breaks among the first rows gives those before it all the same.
         """
-        first: list[Row] = []
+        first: list[Chunk] = []
         broken: Exception | None = None
-        columns: tuple[str, ...] | None = None
-        rest: Iterator[Row] = iter(())
-        with closing(self._source.rows()) as rows:
+        names: tuple[str, ...] | None = None
+        with closing(self._source.chunks()) as chunks:
             try:
-                first.extend(islice(rows, 1))
-                columns = self._source.columns
-                rest = self._checked(rows, columns=columns)
-                if self._may_look_at_rows(first):
-                    take_first(rest, into=first)
+                first.extend(islice(chunks, 1))
+                names = self._source.columns
+                if self._may_look_at_rows(names):
+                    take_first(chunks, into=first)
             except Exception as error:  # told after the rows before it
                 broken = error
-            self._check_columns(columns, first)
+            looked_at = rows_in(chunk for chunk in first if chunk.names == first[0].names)
+            self._check_columns(names, looked_at if self._may_look_at_rows(names) else ())
             yield from first
             if broken is not None:
                 raise broken
-            yield from rest
+            yield from self._checked(chunks, names)
 
-    def _checked(self, rows: Iterator[Row], *, columns: tuple[str, ...] | None) -> Iterator[Row]:
-        """The rows, of which those with other columns than the ones before fit the mapping, too."""
-        for row in rows:
-            if self._source.columns is not columns:
-                columns = self._source.columns
-                self._preparation.mapping.check_source(columns)
-            yield row
+    def _checked(self, chunks: Iterable[Chunk], names: tuple[str, ...] | None) -> Iterator[Chunk]:
+        """The chunks, of which those with other columns than the ones before fit the mapping, too."""
+        for chunk in chunks:
+            if self._source.columns is not names:
+                names = self._source.columns
+                self._preparation.mapping.check_source(names)
+            yield chunk
 
-    def _may_look_at_rows(self, first: Sequence[Row]) -> bool:
+    def _may_look_at_rows(self, names: tuple[str, ...] | None) -> bool:
         """Whether rows tell more than the declared columns."""
-        if not first:
-            return False
-        columns = self._source.columns
-        return columns is None or self._preparation.mapping.looks_inside(columns)
+        return names is None or self._preparation.mapping.looks_inside(names)
 
     def _check_columns(self, columns: tuple[str, ...] | None, first: Sequence[Row]) -> None:
         mapping, find = self._preparation.mapping, self._preparation.find_faults
@@ -360,22 +359,26 @@ class _Run:
 
     def _submit(self, batch: Batch) -> None:
         """Send what of the batch is not settled, once it is sure that the source is still the same."""
-        events = tuple(encoded for encoded in batch.events if not encoded.item.pending.is_past)
-        if not events:
+        if not self._settlement.start:
+            self._hand_over(batch)
             return
-        rest = structs.replace(batch, events=events)
+        rest = [event for event in batch.events if event.item[0].states[event.item[1]] != PAST]
+        if not rest:
+            return
+        if len(rest) < len(batch):
+            batch = Batch(group=batch.group, events=rest)
         if self._settlement.is_caught_up:
-            self._hand_over(rest)
+            self._hand_over(batch)
         else:
-            self._held.append(rest)
+            self._held.append(batch)
 
     def _hand_over(self, batch: Batch) -> None:
         """Send the batch as soon as a sender is free."""
         if not self._crew.is_free(may_go_on=self._may_go_on):
             _give_up(batch)
             return
-        for encoded in batch.events:
-            encoded.item.pending.may_be_sent = True
+        for events, places in batch.whose:
+            events.mark_sent(places)
         self._crew.hand_over(batch)
 
     def _drain(self) -> None:
@@ -421,8 +424,11 @@ class _Run:
     # -------------------------------------------------------------------------------- the keeper's thread
 
     def _settle(self, report: BatchReport) -> None:
+        for batch in report.accepted:
+            for events, places in batch.whose:
+                events.change(places, before=OPEN, after=ACCEPTED)
         for settled in report.settled:
-            settled.item.pending.result = _answered(settled)
+            _answer(settled)
         self._settlement.count(report)
 
     def _end(self) -> None:
@@ -458,63 +464,49 @@ class _Run:
 
 
 _NO_CONSENT = Violation(path="consent", rule="missing", remedy="Map consent.")
-_TOO_LARGE = Violation(
-    path="",
-    rule="too_large",
-    remedy="The event alone is larger than max_bytes_per_request: shorten it or raise the limit.",
-)
 
 
-def _settle_repeat(item: _Item, *, first: First) -> None:
+def _with_lines(events: Events, places: Sequence[int]) -> Sequence[int]:
+    """Those of the places whose events could be sent."""
+    if not events.results:
+        return places
+    return [place for place in places if events.lines[place] is not None]
+
+
+def _settle_repeat(events: Events, place: int, first: First, settlement: Settlement) -> None:
     """An event that came before: refused if it differs, else left out once the first one is accepted."""
+    made = events.made(place)
     if not first.is_equal:
-        differing = structs.replace(item, findings=(*item.findings, first.difference()))
-        item.pending.result = differing.result(Outcome.REJECTED, "invalid")
+        differing = structs.replace(made, findings=(*made.findings, first.difference()))
+        events.settle(place, differing.ending(Outcome.REJECTED, "invalid"))
         return
-    repeat = item.result(Outcome.SKIPPED, "repeat")
-    if first.pending is None:
-        item.pending.result = repeat
+    repeat = made.ending(Outcome.SKIPPED, "repeat")
+    found = settlement.find(first.row)
+    if found is None:
+        events.settle(place, repeat)
     else:
-        item.pending.follow(first.pending, repeat=repeat)
+        events.following[place] = (*found, repeat)
+        events.states[place] = FOLLOWING
 
 
-def _without_consent(event: ConversionEvent) -> EventResult:
-    """Skipped; but a row that cannot be read is at fault and said so. Nothing of the event is kept."""
-    told = tuple(one for one in event.violations if one.path in ("", "consent"))
-    if any(one.is_fatal for one in told):
-        return _result(event, Outcome.REJECTED, reason="invalid", findings=told)
-    return _result(event, Outcome.SKIPPED, reason="no_consent", findings=told)
-
-
-def _result(
-    event: ConversionEvent | PreparedEvent,
-    outcome: Outcome,
-    *,
-    reason: str,
-    findings: tuple[Violation, ...] = (),
-) -> EventResult:
-    return EventResult(
-        row=event.row,
-        rows=event.rows,
-        outcome=outcome,
-        reason=reason,
-        event=event.event,
-        event_id=event.event_id,
-        violations=findings,
-        prepared=event if isinstance(event, PreparedEvent) else None,
-    )
-
-
-def _answered(settled: Settled) -> EventResult:
-    item: _Item = settled.item
-    return structs.replace(
-        item.result(settled.outcome, settled.reason),
+def _answer(settled: Settled) -> None:
+    """Give an event what became of it."""
+    events, place = settled.item
+    if settled.outcome is Outcome.ACCEPTED:
+        events.change((place,), before=OPEN, after=ACCEPTED)
+        return
+    result = structs.replace(
+        events.made(place).ending(settled.outcome, settled.reason),
         code=settled.code,
         message=settled.message,
         request_id=settled.request_id,
     )
+    events.settle(place, result, state=ANSWERED if settled.outcome in FINAL else UNFINAL)
 
 
 def _give_up(batch: Batch) -> None:
-    for encoded in batch.events:
-        encoded.item.pending.result = encoded.item.result(Outcome.UNDELIVERED, "not_sent")
+    for events, places in batch.whose:
+        for place in places:
+            if events.states[place] == OPEN:
+                result = events.made(place).ending(Outcome.UNDELIVERED, "not_sent")
+                events.settle(place, result, state=UNFINAL)

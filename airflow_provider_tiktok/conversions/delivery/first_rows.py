@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from airflow_provider_tiktok.conversions.chunks import Chunk, rows_in
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import ConversionEvent, Row, Violation
 from airflow_provider_tiktok.conversions.mapping import Absence, EventMapping
@@ -26,15 +27,16 @@ Find = Callable[[ConversionEvent], Sequence[Violation]]
 """What is wrong with an event."""
 
 
-def take_first(rows: Iterator[Row], *, into: list[Row]) -> None:
-    """Takes the first rows, as many as are looked at, each as soon as it is read."""
-    n_bytes = sum(map(_size_of, into))
-    while len(into) < FIRST_ROWS and n_bytes < FIRST_BYTES:
-        row = next(rows, None)
-        if row is None:
+def take_first(chunks: Iterator[Chunk], *, into: list[Chunk]) -> None:
+    """Takes the first chunks, as many as are looked at, each as soon as it is read."""
+    n_rows, n_bytes = sum(map(len, into)), sum(map(_size_of, rows_in(into)))
+    while n_rows < FIRST_ROWS and n_bytes < FIRST_BYTES:
+        chunk = next(chunks, None)
+        if chunk is None:
             return
-        into.append(row)
-        n_bytes += _size_of(row)
+        into.append(chunk)
+        n_rows += len(chunk)
+        n_bytes += sum(map(_size_of, rows_in((chunk,))))
 
 
 def check_first_rows(

@@ -56,11 +56,13 @@ class BatchReport(SealedRecord, kw_only=True):
     """What became of one batch.
 
     :param settled: events of the batch, and suspects of earlier ones that are judged by now.
+    :param accepted: parts of the batch that were accepted whole.
     :param stopped_by: the error after which nothing more may be sent, ``None`` to go on.
     :param n_bytes: bytes of event bodies sent, repeats included.
     """
 
     settled: list[Settled]
+    accepted: list[Batch]
     requests: int = 0
     retries: int = 0
     n_bytes: int = 0
@@ -100,7 +102,7 @@ class Doubt:
 
     def accept(self, batch: Batch) -> list[Settled]:
         """Events were taken: one of them is the witness from now on; the suspects were guilty."""
-        self.witness = Batch(group=batch.group, events=batch.events[:1])
+        self.witness = batch.head()
         return self.clear()
 
     def clear(self) -> list[Settled]:
@@ -158,7 +160,7 @@ class _Isolation:
         self._send = send
         self._doubt = doubt
         self._is_stopped = is_stopped
-        self._report = BatchReport(settled=[], request_ids=[])
+        self._report = BatchReport(settled=[], accepted=[], request_ids=[])
         self._todo: list[tuple[Batch, bool]] = []
         self._trusts_places = True
         self._has_proof = False
@@ -192,7 +194,7 @@ class _Isolation:
             self._trusts_places = False
         match answer.verdict:
             case Verdict.ACCEPTED:
-                self._settle(part.events, Outcome.ACCEPTED, request_id=answer.request_id)
+                self._report.accepted.append(part)
                 self._prove(self._doubt.accept(part))
             case Verdict.PARTIAL if _names_all(answer, part):
                 self._settle_partial(part, answer)
@@ -357,7 +359,7 @@ class _Isolation:
         report = self._report
         report.requests += attempts
         report.retries += max(attempts - 1, 0)
-        report.n_bytes += attempts * sum(len(encoded.body) for encoded in part.events)
+        report.n_bytes += attempts * part.n_bytes
         if request_id is not None:
             report.request_ids.append(request_id)
 

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.errors import DeliveryError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent, PreparedUser
+from airflow_provider_tiktok.conversions.kernels import Note
 
 MATCH_KEYS = tuple(name for name in PreparedUser.__struct_fields__ if name != "session_id")
 """The identifiers whose coverage a receipt tells."""
@@ -84,6 +86,16 @@ class Findings:
         if rule in self._found or len(self._found) < MAX_RULES_TOLD:
             self._found.setdefault(rule, [1, [], remedy])
 
+    def add_many(self, rule: str, *, rows: Sequence[int], count: int, remedy: str = "") -> None:
+        """Count findings of one rule.
+
+        :param rows: of the first of them.
+        """
+        for row in rows:
+            self.add(rule, row=row, remedy=remedy)
+        more = self._found.get(rule) or self._found[OTHERS]
+        more[0] += count - len(rows)
+
     def as_state(self) -> dict[str, Any]:
         """JSON to go on from."""
         return {rule: [count, list(rows), remedy] for rule, (count, rows, remedy) in self._found.items()}
@@ -96,6 +108,17 @@ class Findings:
                 self._found.items(), key=lambda item: (-item[1][0], item[0])
             )
         )
+
+
+class Run(Protocol):
+    """Events in columns, as far as they are counted (``road.Events``)."""
+
+    rows: Sequence[int]
+    counts: Sequence[int]
+    names: list[str | None]
+    times: list[int | None]
+    notes: dict[Note, list[int]]
+    coverage: dict[str, bytearray]
 
 
 class Tally:
@@ -141,6 +164,29 @@ class Tally:
         for name in ("violations", "warnings", "dropped"):
             setattr(both, name, getattr(self, name).plus(getattr(other, name)))
         return both
+
+    def add_run(self, events: Run, start: int, stop: int, *, outcome: Outcome, reason: str = "") -> None:
+        """Count events that follow one another and have one outcome, none with a result of its own."""
+        n_events = stop - start
+        self.rows += sum(events.counts[start:stop])
+        self.outcomes[outcome.value] += n_events
+        if reason:
+            self.reasons[reason] += n_events
+        for name, count in Counter(events.names[start:stop]).items():
+            if name:
+                self.event_names[self._tellable(name)] += count
+        for note, places in events.notes.items():
+            first, last = bisect_left(places, start), bisect_left(places, stop)
+            if first < last:
+                book = self.dropped if note.kind == "drop" else self.warnings
+                rows = [events.rows[place] for place in places[first : min(last, first + MAX_ROWS_TOLD)]]
+                book.add_many(f"{note.path}: {note.rule}", rows=rows, count=last - first, remedy=note.remedy)
+        self.eligible += n_events
+        self._note_time(min((one for one in events.times[start:stop] if one is not None), default=None))
+        for key, column in events.coverage.items():
+            count = column.count(1, start, stop)
+            if count:
+                self.match_keys[key] += count
 
     def _tellable(self, name: str) -> str:
         is_known = name in self.event_names or len(self.event_names) < MAX_RULES_TOLD

@@ -10,30 +10,29 @@ repeated: where the first was refused, the next one is tried.
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, Final
 
-from airflow_provider_tiktok.conversions.batching import Encoded
-from airflow_provider_tiktok.conversions.delivery.settling import Pending
-from airflow_provider_tiktok.conversions.events import Outcome, PreparedEvent, Violation
-from airflow_provider_tiktok.conversions.sealed import Sealed
+from msgspec import Struct
 
-_TAKEN = (Outcome.ACCEPTED, Outcome.SKIPPED)
-_NOT_TAKEN = (Outcome.REJECTED, Outcome.UNDELIVERED)
-_ROW_BYTES = 8
+from airflow_provider_tiktok.conversions.delivery.road import Events
+from airflow_provider_tiktok.conversions.events import Violation
+
+_ROW_BITS: Final = 40
+_ROW_MASK: Final = (1 << _ROW_BITS) - 1
+_CONTENT_MASK: Final = (1 << 32) - 1
 
 
-class First(Sealed, frozen=True, kw_only=True):
+class First(Struct, frozen=True, kw_only=True):
     """The event that had a name and an id first.
 
     :param row: its first source row.
     :param is_equal: whether both have the same content.
-    :param pending: the place of its result, ``None`` once it was accepted.
     """
 
     row: int
     is_equal: bool
-    pending: Pending | None
 
     def difference(self) -> Violation:
         """What is wrong with an event of the same name and id that differs."""
@@ -48,60 +47,66 @@ class First(Sealed, frozen=True, kw_only=True):
 class Repeats:
     """The latest events of a run by name and id.
 
-    Digests stand for name and id and for the content, so the memory is bounded and holds no id.
+    Hashes stand for name and id and for the content, so the memory is bounded and holds no id.
 
     :param window: how many events are remembered.
     """
 
     def __init__(self, window: int) -> None:
         self._window = window
-        self._known: dict[bytes, bytes | tuple[bytes, Pending]] = {}
-        self._under_way: deque[tuple[bytes, Pending]] = deque()
+        self._known: dict[int, int] = {}
 
-    def meet(self, event: PreparedEvent, *, encoded: Encoded, pending: Pending) -> First | None:
-        """The event of this name and id that came first within the window; ``None`` where this is it."""
-        self._compact()
-        key = _digest(f"{event.event}\0{event.event_id}".encode(), size=16)
-        content = _digest(encoded.body, repr(encoded.group).encode(), size=8)
-        first = self._first_at(key, content=content)
-        if first is None:
-            self._remember(key, content=content, pending=pending)
-        return first
+    def meet(
+        self, events: Events, places: Sequence[int], *, is_taken: Callable[[int], bool]
+    ) -> dict[int, First]:
+        """The events that came before within the window, by their places, with the first of each.
 
-    def _first_at(self, key: bytes, *, content: bytes) -> First | None:
-        entry = self._known.get(key)
-        if entry is None:
-            return None
-        if isinstance(entry, bytes):
-            row = int.from_bytes(entry[:_ROW_BYTES], "big")
-            return First(row=row, is_equal=entry[_ROW_BYTES:] == content, pending=None)
-        known, pending = entry
-        if pending.result is not None and pending.result.outcome in _NOT_TAKEN:
-            del self._known[key]
-            return None
-        return First(row=pending.row, is_equal=known == content, pending=pending)
+        :param places: of the events that are looked at, in their order.
+        :param is_taken: whether the event that begins with a row was not refused so far.
+        """
+        keys, marks = _keys_and_marks(events, places)
+        known = self._known
+        firsts: dict[int, First] = {}
+        if known.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+            known.update(zip(keys, marks, strict=True))
+        else:
+            for place, key, mark in zip(places, keys, marks, strict=True):
+                first = known.get(key)
+                if first is not None and is_taken(first & _ROW_MASK):
+                    is_equal = first >> _ROW_BITS == mark >> _ROW_BITS
+                    firsts[place] = First(row=first & _ROW_MASK, is_equal=is_equal)
+                else:
+                    known.pop(key, None)
+                    known[key] = mark
+        if len(known) > self._window:
+            for key in list(islice(known, len(known) - self._window)):
+                del known[key]
+        return firsts
 
-    def _remember(self, key: bytes, *, content: bytes, pending: Pending) -> None:
-        self._known[key] = (content, pending)
-        self._under_way.append((key, pending))
-        if len(self._known) > self._window:
-            del self._known[next(iter(self._known))]
-
-    def _compact(self) -> None:
-        """Keep sixteen bytes of what was taken, and nothing of what was not."""
-        while self._under_way and self._under_way[0][1].result is not None:
-            key, pending = self._under_way.popleft()
-            entry = self._known.get(key)
-            if not isinstance(entry, tuple) or entry[1] is not pending or pending.result is None:
-                continue  # it left the window, or another event has its place
-            if pending.result.outcome in _TAKEN:
-                self._known[key] = pending.row.to_bytes(_ROW_BYTES, "big") + entry[0]
-            elif pending.result.outcome in _NOT_TAKEN:
-                del self._known[key]
+    def forget(self, *, row: int, event: str | None, event_id: str | None) -> None:
+        """Let an event that was refused be tried again where it comes again."""
+        key = hash((event, event_id))
+        mark = self._known.get(key)
+        if mark is not None and mark & _ROW_MASK == row:
+            self._known.pop(key, None)
 
 
-def _digest(*parts: bytes, size: int) -> bytes:
-    digest = hashlib.blake2b(digest_size=size)
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+def _keys_and_marks(events: Events, places: Sequence[int]) -> tuple[list[int], list[int]]:
+    """What stands for name and id, and for content and row, of each event."""
+    names: Sequence[Any] = events.names
+    ids: Sequence[Any] = events.ids
+    lines: Sequence[Any] = events.lines
+    rows = events.rows
+    if len(places) < len(events):
+        names, ids, lines, rows = (
+            [column[place] for place in places] for column in (names, ids, lines, rows)
+        )
+    keys = list(map(hash, zip(names, ids, strict=True)))
+    groups = events.encoded
+    if groups:
+        lines = [(line, groups[place].group) for line, place in zip(lines, places, strict=True)]
+    marks = [
+        (content & _CONTENT_MASK) << _ROW_BITS | row
+        for content, row in zip(map(hash, lines), rows, strict=True)
+    ]
+    return keys, marks

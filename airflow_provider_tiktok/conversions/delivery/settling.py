@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable
-from itertools import islice
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
@@ -30,88 +29,37 @@ from airflow_provider_tiktok.conversions.delivery.checkpoint import (
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters, Locate, Record
 from airflow_provider_tiktok.conversions.delivery.isolation import BatchReport
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt, Tally, Traffic, make_receipt
-from airflow_provider_tiktok.conversions.events import (
-    ConversionEvent,
-    EventResult,
-    Outcome,
-    PreparedEvent,
+from airflow_provider_tiktok.conversions.delivery.road import (
+    ACCEPTED,
+    ANSWERED,
+    FOLLOWING,
+    OPEN,
+    PAST,
+    PAST_REFUSED,
+    SETTLED,
+    STORED,
+    UNFINAL,
+    VALIDATED,
+    Events,
 )
-from airflow_provider_tiktok.conversions.sealed import SealedRecord
+from airflow_provider_tiktok.conversions.events import EventResult, Outcome
 
 log = logging.getLogger(__name__)
 
 FINAL = (Outcome.ACCEPTED, Outcome.REJECTED, Outcome.SKIPPED)
 """Outcomes that a retry would not change."""
 
+_OPEN_STATES = (OPEN, FOLLOWING, UNFINAL)
+_IS_OPEN = bytes(state in _OPEN_STATES for state in range(256))
+_IS_LEFT = bytes(state not in (STORED, PAST, PAST_REFUSED) for state in range(256))
+
+Forget = Callable[..., None]
+
 SAVE_EVERY_S = 1.0
 """A killed run repeats what was under way, and what was stored within this time."""
 
 REPEATS_ARE_SAFE_S = 48 * 3600
 """How long TikTok knows a repeat by its event id."""
-
-
-class Pending(SealedRecord, kw_only=True):
-    """An event that was read, with its result as soon as there is one.
-
-    :param is_past: whether a former try stored its result: it is not sent and not counted.
-    :param prepared: the event, as soon as it is known to be fit to be sent.
-    :param may_be_sent: whether its batch was handed over for sending.
-    :param first: the place of the event that this one repeats, while that one is under way.
-    :param repeat: the result of this one if that one is accepted.
-    """
-
-    row: int
-    rows: int
-    is_past: bool = False
-    prepared: PreparedEvent | None = None
-    may_be_sent: bool = False
-    result: EventResult | None = None
-    first: Pending | None = None
-    repeat: EventResult | None = None
-
-    @property
-    def last_row(self) -> int:
-        """Number of the last source row of the event."""
-        return self.row + self.rows - 1
-
-    def follow(self, first: Pending, *, repeat: EventResult) -> None:
-        """Wait for the result of an earlier event: a repeat of what is refused in the end is not left out."""
-        self.first = first
-        self.repeat = repeat
-
-    def learn(self) -> None:
-        """Take over what became of the event that this one repeats, if that is known by now."""
-        told = self.first.result if self.first is not None else None
-        if self.result is not None or told is None or self.repeat is None:
-            return
-        if told.outcome in (Outcome.ACCEPTED, Outcome.SKIPPED):
-            self.result = self.repeat
-            return
-        self.result = structs.replace(
-            self.repeat,
-            outcome=told.outcome,
-            reason=told.reason,
-            code=told.code,
-            message=told.message,
-            request_id=told.request_id,
-        )
-
-    @property
-    def is_final(self) -> bool:
-        """Whether there is a result that a retry would not change."""
-        return self.result is not None and self.result.outcome in FINAL
-
-    def abandon(self) -> None:
-        """Give an event whose way was cut off without a result the careful one."""
-        self.result = EventResult(
-            row=self.row,
-            rows=self.rows,
-            outcome=Outcome.UNCONFIRMED if self.may_be_sent else Outcome.UNDELIVERED,
-            reason="interrupted",
-            event=getattr(self.prepared, "event", None),
-            event_id=getattr(self.prepared, "event_id", None),
-            prepared=self.prepared,
-        )
 
 
 class Resumption(Struct, frozen=True, kw_only=True):
@@ -148,6 +96,7 @@ class Settlement:
     :param locate: where a row stands, in words for people; ``None`` where its number says all.
     :param clock: monotonic seconds.
     :param now: Unix seconds.
+    :param forget: told row, name and id of each event that was not accepted.
     """
 
     def __init__(
@@ -159,6 +108,7 @@ class Settlement:
         locate: Locate | None,
         clock: Callable[[], float],
         now: Callable[[], float] = time.time,
+        forget: Forget = lambda **_: None,
     ) -> None:
         self._dead_letters = dead_letters
         self._resumption = resumption
@@ -166,6 +116,7 @@ class Settlement:
         self._locate = locate
         self._clock = clock
         self._now = now
+        self._forget = forget
         self._began = clock()
         if dead_letters is not None:
             dead_letters.start()
@@ -189,8 +140,9 @@ class Settlement:
         self._passed_row = 0
         self.start = self.position = state.position
         self.last_row = 0
-        self._arrived: deque[Pending] = deque()
-        self._pending: dict[int, Pending] = {}
+        self._live: dict[int, Events] = {}
+        self._read: Events | None = None
+        self._n_expected = self._n_stored = 0
         self.is_caught_up = False
         self._is_broken = False
         self._saved_at: float | None = None
@@ -236,39 +188,58 @@ class Settlement:
 
     # ----------------------------------------------------------------------------------- as events come
 
-    def expect(self, event: ConversionEvent) -> Pending:
-        """A place for the result of an event; events come in the order of the source."""
-        pending = Pending(row=event.row, rows=event.rows)
-        self.last_row = pending.last_row
-        if self._checkpoint.holds(event.row):
-            pending.is_past = True
-            pending.result = self._former_result(event)
-        else:
-            self._arrived.append(pending)
-        return pending
+    def expect(self, events: Events) -> None:
+        """Take down events that were read, in the order of the source; those stored before are past."""
+        if not len(events):
+            return
+        self.last_row = events.last_row(len(events) - 1)
+        if events.rows[0] <= self.start:
+            self._mark_past(events)
+        self._read = events
 
-    def pass_by(self, pending: Pending) -> None:
-        """Take note of an event that a former try stored, once its name and id are known."""
-        known = pending.prepared or pending.repeat or pending.result
-        self._passed.add(
-            row=pending.row,
-            rows=pending.rows,
-            event=None if known is None else known.event,
-            event_id=None if known is None else known.event_id,
-        )
-        self._passed_row = pending.last_row
+    def reveal(self, events: Events) -> None:
+        """Let results be stored; from here on the states of events are changed where results are."""
+        n_left = events.states.translate(_IS_LEFT).count(1)
+        if n_left:
+            self._n_expected += n_left
+            self._live[events.rows[0]] = events
 
-    def _former_result(self, event: ConversionEvent) -> EventResult:
-        """What became of an event that was sent: what was refused has a letter."""
+    def _mark_past(self, events: Events) -> None:
         letters = self._dead_letters
-        was_refused = letters is not None and letters.has_former(event.row)
-        outcome = Outcome.REJECTED if was_refused else Outcome.ACCEPTED
-        return EventResult(row=event.row, rows=event.rows, outcome=outcome)
+        places = [place for place, row in enumerate(events.rows) if self._checkpoint.holds(row)]
+        for place in places:
+            was_refused = letters is not None and letters.has_former(events.rows[place])
+            events.states[place] = PAST_REFUSED if was_refused else PAST
+
+    def pass_by(self, events: Events) -> None:
+        """Take note of events that a former try stored, once their names and ids are known."""
+        places = [place for place, state in enumerate(events.states) if state in (PAST, PAST_REFUSED)]
+        if places:
+            self._passed.add_many(map(events.told, places))
+            self._passed_row = events.last_row(places[-1])
+
+    def is_taken(self, row: int) -> bool:
+        """Whether the event that begins with a row was not refused so far."""
+        found = self.find(row)
+        if found is None:
+            return True  # what was refused and is stored is not asked for: the repeats forget it
+        events, place = found
+        result = events.results.get(place)
+        return result is None or result.outcome not in (Outcome.REJECTED, Outcome.UNDELIVERED)
+
+    def find(self, row: int) -> tuple[Events, int] | None:
+        """The event that begins with a row, ``None`` once it is stored."""
+        latest = () if self._read is None else (self._read,)
+        for events in (*list(self._live.values()), *latest):
+            place = bisect_left(events.rows, row)
+            if place < len(events) and events.rows[place] == row:
+                return None if events.states[place] in (STORED, PAST, PAST_REFUSED) else (events, place)
+        return None
 
     @property
     def n_pending(self) -> int:
         """Events that were read and whose results are not stored yet."""
-        return len(self._arrived) + len(self._pending)
+        return self._n_expected - self._n_stored
 
     # --------------------------------------------------------------------------------- as results come
 
@@ -291,10 +262,11 @@ class Settlement:
         :raises TransientError: the dead letters cannot be written. The results are counted all the same,
             and no checkpoint is saved any more.
         """
-        settled = self._take(self._n_settled())
-        if settled:
-            self._write(settled, self._tally)
-            self._is_saved = False
+        live = list(self._live.values())
+        self._learn(live)
+        n_stored = self._n_stored
+        self._take(live, self._ends(live))
+        self._is_saved = self._is_saved and n_stored == self._n_stored
         now = self._clock()
         if not self._is_saved and (self._saved_at is None or now - self._saved_at >= SAVE_EVERY_S):
             self._saved_at = now
@@ -305,15 +277,20 @@ class Settlement:
 
         :raises TransientError: as ``store``.
         """
-        self._collect()
-        for pending in self._pending.values():
-            pending.learn()  # what it repeats stands before it, and has its result
-            if pending.result is None:
-                pending.abandon()
-        settled = self._take(len(self._pending))
-        left = [pending.result for pending in self._pending.values() if pending.result is not None]
+        live = list(self._live.values())
+        self._learn(live)
+        for events in live:
+            for place, state in enumerate(events.states):
+                if state in (OPEN, FOLLOWING):
+                    self._abandon(events, place)
+        left = [
+            events.results[place]
+            for events in live
+            for place, state in enumerate(events.states)
+            if state == UNFINAL
+        ]
         try:
-            self._write(settled, self._tally)
+            self._take(live, [len(events) for events in live])
         finally:
             self._write(left, self._left)
         self._is_saved = False
@@ -334,38 +311,102 @@ class Settlement:
             dead_letter_path=letters.path if letters else None,
             resumed_from=self.start,
         )
-        is_done = is_complete and stopped_by is None and not self._pending
+        is_done = is_complete and stopped_by is None and not self._live
         self._save(receipt if is_done else None)
         return receipt
 
-    def _collect(self) -> None:
-        while self._arrived:
-            pending = self._arrived.popleft()
-            self._pending[pending.row] = pending
+    def _learn(self, live: Sequence[Events]) -> None:
+        """Have events that repeat others take over what became of those, if that is known by now."""
+        for events in live:
+            for place, (first, at, repeat) in list(events.following.items()):
+                state, told = first.states[at], first.results.get(at)
+                if state in (OPEN, FOLLOWING):
+                    continue
+                del events.following[place]
+                if told is None or told.outcome in (Outcome.ACCEPTED, Outcome.SKIPPED):
+                    events.settle(place, repeat)
+                    continue
+                fate = structs.replace(
+                    repeat,
+                    outcome=told.outcome,
+                    reason=told.reason,
+                    code=told.code,
+                    message=told.message,
+                    request_id=told.request_id,
+                )
+                events.settle(place, fate, state=SETTLED if told.outcome in FINAL else UNFINAL)
 
-    def _n_settled(self) -> int:
-        """Up to which event results may be stored.
+    def _abandon(self, events: Events, place: int) -> None:
+        """Give an event whose way was cut off without a result the careful one."""
+        outcome = Outcome.UNCONFIRMED if events.sent[place] else Outcome.UNDELIVERED
+        events.following.pop(place, None)
+        events.settle(place, events.made(place).ending(outcome, "interrupted"), state=UNFINAL)
+
+    def _ends(self, live: Sequence[Events]) -> list[int]:
+        """Up to which event of each chunk results may be stored.
 
         What was decided here is stored with what the destination answered behind it, or once everything
         before it is: so that what is open stays a few long spans.
         """
-        self._collect()
-        settled, has_gap = 0, False
-        for number, pending in enumerate(self._pending.values(), 1):
-            pending.learn()
-            if not pending.is_final:
-                has_gap = True
-            elif pending.may_be_sent or not has_gap:
-                settled, has_gap = number, False
-        return settled
+        answered = [
+            max(events.states.rfind(bytes((ACCEPTED,))), events.states.rfind(bytes((ANSWERED,)))) + 1
+            for events in live
+        ]
+        last = max((n for n, end in enumerate(answered) if end), default=-1)
+        ends = []
+        has_gap = False
+        for n, events in enumerate(live):
+            end = len(events) if n < last else answered[n] if n == last else 0
+            if n >= last and not has_gap:
+                gap = events.states.translate(_IS_OPEN).find(1, end)
+                end, has_gap = (len(events), False) if gap < 0 else (gap, True)
+            ends.append(end)
+        return ends
 
-    def _take(self, n_events: int) -> list[EventResult]:
-        """Final results among the oldest events; these events are no longer pending."""
-        taken = [pending for pending in islice(self._pending.values(), n_events) if pending.is_final]
-        for pending in taken:
-            del self._pending[pending.row]
-            self.position = max(self.position, pending.last_row)
-        return [pending.result for pending in taken if pending.result is not None]
+    def _take(self, live: Sequence[Events], ends: Sequence[int]) -> None:
+        """Store the final results of these events; they are no longer pending."""
+        results: list[EventResult] = []
+        for events, end in zip(live, ends, strict=True):
+            results += self._take_from(events, end)
+        self._write(results, self._tally)
+
+    def _take_from(self, events: Events, end: int) -> list[EventResult]:
+        """The results that events have of their own; the others are counted by their columns."""
+        states = events.states
+        own: list[EventResult] = []
+        n_taken, last = 0, -1
+        place = 0
+        while place < end:
+            state = states[place]
+            stop = place + 1
+            if state in (ACCEPTED, VALIDATED):
+                stop = end - len(states[place:end].lstrip(bytes((state,))))
+                is_sent = state == ACCEPTED
+                self._tally.add_run(
+                    events,
+                    place,
+                    stop,
+                    outcome=Outcome.ACCEPTED if is_sent else Outcome.SKIPPED,
+                    reason="" if is_sent else "validate_only",
+                )
+                self._digest.add_many(map(events.told, range(place, stop)))
+                if self._dead_letters is not None:
+                    self._dead_letters.outdate(events.rows[place], events.last_row(stop - 1))
+            elif state in (SETTLED, ANSWERED):
+                own.append(events.results[place])
+            else:
+                place = stop
+                continue
+            states[place:stop] = bytes((STORED,)) * (stop - place)
+            n_taken += stop - place
+            last = stop - 1
+            place = stop
+        if n_taken:
+            self.position = max(self.position, events.last_row(last))
+            self._n_stored += n_taken
+            if not states.translate(_IS_LEFT).count(1):
+                self._live.pop(events.rows[0], None)
+        return own
 
     def _write(self, results: list[EventResult], tally: Tally) -> None:
         for result in results:
@@ -374,6 +415,9 @@ class Settlement:
                 self._digest.add(
                     row=result.row, rows=result.rows, event=result.event, event_id=result.event_id
                 )
+        for result in results:
+            if result.outcome in (Outcome.REJECTED, Outcome.UNDELIVERED):
+                self._forget(row=result.row, event=result.event, event_id=result.event_id)
         if results and self._dead_letters is not None:
             try:
                 self._dead_letters.write(results, record=self._record, locate=self._locate)
@@ -388,9 +432,7 @@ class Settlement:
             return
         if receipt is None and not resumption.is_ordered:
             return
-        spans = spans_of(
-            (each.row, each.last_row) for each in self._pending.values() if each.row <= self.position
-        )
+        spans = spans_of(self._open_rows())
         if len(spans) > MAX_SPANS:
             return
         self._count_seconds()
@@ -407,6 +449,13 @@ class Settlement:
         )
         resumption.store.save(checkpoint.as_state())
         self._is_saved = True
+
+    def _open_rows(self) -> Iterator[tuple[int, int]]:
+        """First and last rows of the events up to the position that are not stored."""
+        for events in list(self._live.values()):
+            for place, is_left in enumerate(events.states.translate(_IS_LEFT)):
+                if is_left and events.rows[place] <= self.position:
+                    yield events.rows[place], events.last_row(place)
 
     def _count_seconds(self) -> None:
         self._traffic.seconds = self._seconds_before + self._clock() - self._began

@@ -24,7 +24,7 @@ Source: TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11. Where the 
 the narrowest one: ``external_id`` keeps its case, as in TikTok's own server-side tag template.
 """
 
-from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id
+from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id, id_of_content
 from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules, Policy
 from airflow_provider_tiktok.conversions.identifiers.preparation import prepare
 from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REASONS, DROP_REMEDIES, FAULTS
@@ -42,5 +42,6 @@ __all__ = [
     "IdentityRules",
     "Policy",
     "derive_event_id",
+    "id_of_content",
     "prepare",
 ]

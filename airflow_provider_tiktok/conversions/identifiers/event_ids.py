@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
-from msgspec import Struct, to_builtins
+from msgspec import Raw, Struct, to_builtins
 
 from airflow_provider_tiktok.conversions.events import PreparedEvent
 
@@ -42,6 +42,14 @@ def derive_event_id(event: PreparedEvent) -> str | None:
     content.update({name: to_builtins(getattr(event, name) or None) for name in _CONTENT_GROUPS})
     content["user"] = {name: key for name, key in content["user"].items() if name not in _NOT_CONTENT}
     content["properties"] = dict(event.properties)
+    return id_of_content(content)
+
+
+def id_of_content(content: Mapping[str, Any]) -> str | None:
+    """The id that belongs to this content, as ``derive_event_id`` describes it.
+
+    :param content: the parts of an event by name; numbers may be in wire form.
+    """
     present = {name: value for name, value in content.items() if value is not None and value != {}}
     try:
         text = _CANONICAL_JSON.encode(present)
@@ -54,6 +62,8 @@ def _canonical(value: object) -> object:
     """What the JSON encoder writes for a value it does not know."""
     if isinstance(value, Decimal):
         return _canonical_number(value)
+    if isinstance(value, Raw):
+        return _canonical_number(Decimal(bytes(value).decode()))
     if isinstance(value, Struct):
         return to_builtins(value, builtin_types=(Decimal,))
     if isinstance(value, Mapping):

@@ -98,12 +98,6 @@ _HINTS: Final[Mapping[int, str]] = MappingProxyType(
 )
 
 
-class TimedEvent(Encoded, frozen=True, kw_only=True):
-    """An encoded event that can be put in order of time."""
-
-    event_time: int
-
-
 class AdapterClient:
     """Sends events to one ATS configuration; safe to share between threads.
 
@@ -292,16 +286,21 @@ class LiveRampDestination:
         """How large one request may be."""
         return self._limits
 
+    @property
+    def columns(self) -> None:
+        """Events are few in a request and looked at one by one."""
+        return
+
     def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
         """Everything LiveRamp would refuse or drop, ``event.violations`` included."""
         return self._check(event)
 
-    def encode(self, event: PreparedEvent) -> TimedEvent:
+    def encode(self, event: PreparedEvent) -> Encoded:
         """The event in its wire form. Events share a request only within one session and one envelope."""
-        return TimedEvent(
+        return Encoded(
             body=encode(event, platforms=self._platforms, pass_on=self._pass_on),
             group=_session_of(event),
-            event_time=event.event_time or 0,
+            rank=event.event_time or 0,
         )
 
     def record(self, event: PreparedEvent) -> Mapping[str, Any]:
@@ -310,7 +309,7 @@ class LiveRampDestination:
 
     def send(self, batch: Batch) -> Answer:
         """LiveRamp's answer to one session's events, sent in order of time."""
-        return self._client.send([event.body for event in sorted(batch.events, key=_time_of)])
+        return self._client.send(batch.lines)
 
 
 def _checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
@@ -334,7 +333,3 @@ def _session_of(event: PreparedEvent) -> bytes:
     sent = (device if is_advertising_id(device) else "" for device in devices)
     parts = (session_id, unwrap(user.envelope or ""), *sent)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
-
-
-def _time_of(event: Encoded) -> int:
-    return event.event_time if isinstance(event, TimedEvent) else 0

@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.mapping import nested
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft, Record
-from airflow_provider_tiktok.conversions.values import COUNTRIES, IDS, to_id
+from airflow_provider_tiktok.conversions.values import COUNTRIES, IDS, NullValues, to_id
 
 Columns = str | Sequence[str]
 """One column name, or several in the order in which they are asked."""
@@ -57,6 +57,14 @@ class KeyColumns:
         self._nulls = IDS if len(self.names) == 1 else COUNTRIES
         self._path = path
         self._rule = rule
+
+    def text_or_none(self, value: object, nulls: NullValues) -> str | None:
+        """The text of one value of a key, ``None`` where there is none, whatever the reason."""
+        try:
+            text = to_id(value)
+        except Exception:  # the careful reading says what is wrong with it
+            return None
+        return None if text is None or nulls.holds(text) or self._nulls.holds(text) else text
 
     def read(self, row: Record, draft: Draft) -> tuple[str, ...] | None:
         """The key; ``None``, and violations in the draft, where it is not whole."""

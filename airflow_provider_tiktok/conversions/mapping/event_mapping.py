@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from functools import partial
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -27,6 +28,7 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     CONTENTS,
     FIELDS,
     MILEAGE,
+    PARTS,
     STRUCTS,
     VALUE,
     Field,
@@ -40,7 +42,7 @@ from airflow_provider_tiktok.conversions.mapping.fitting import (
     looks_inside,
     unread_columns,
 )
-from airflow_provider_tiktok.conversions.mapping.grouping import Grouping
+from airflow_provider_tiktok.conversions.mapping.grouping import ClosedKeys, Grouping
 from airflow_provider_tiktok.conversions.mapping.line_items import settle_items
 from airflow_provider_tiktok.conversions.mapping.reading import (
     MappedReader,
@@ -135,7 +137,7 @@ class EventMapping:
         self._max_group_rows = max_group_rows
         self._check_conflicts({*self._paths, *(field.path for field, _ in constants)})
 
-        item_defaults = [one for one in constants if one[0].section == "item"]
+        item_defaults = self.item_defaults = [one for one in constants if one[0].section == "item"]
         self._records = RecordReader(
             fields,
             item_defaults=item_defaults,
@@ -211,24 +213,31 @@ class EventMapping:
 
     # ---------------------------------------------------------------------------------- the run
 
-    def events(self, rows: Iterable[Row], *, first_row: int = 1) -> Iterator[ConversionEvent]:
+    def events(
+        self, rows: Iterable[Row], *, first_row: int = 1, closed: ClosedKeys | None = None
+    ) -> Iterator[ConversionEvent]:
         """One event for each row, or for each run of rows with the same key, in the rows' order.
 
         No row raises and none is left out: the ``rows`` of all events add up to the rows that were read.
 
         :param rows: taken one by one, never ahead of the event that is being made.
         :param first_row: the number of the first of these rows.
+        :param closed: keys of events before these rows.
         """
-        drafts = self._grouped if self._group_by.names else self._single
-        return map(self._finish, drafts(rows, first_row))
+        drafts = (
+            self._grouped(rows, first_row, closed) if self._group_by.names else self._single(rows, first_row)
+        )
+        return map(self._finish, drafts)
 
     def _single(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
         for draft in self._read(rows, first_row):
             self._identify(draft)
             yield draft
 
-    def _grouped(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
-        grouping = Grouping(self._group_by, identify=self._identify, max_rows=self._max_group_rows)
+    def _grouped(self, rows: Iterable[Row], first_row: int, closed: ClosedKeys | None) -> Iterator[Draft]:
+        grouping = Grouping(
+            self._group_by, identify=self._identify, max_rows=self._max_group_rows, closed=closed
+        )
         return grouping.join(self._read(rows, first_row))
 
     def _read(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
@@ -254,18 +263,103 @@ class EventMapping:
         draft.fill(self._defaults)
         if "zip_code" in values["user"]:
             settle_zip_code(draft)
-        groups: dict[str, Any] = {
-            section: kind(**values[section]) for section, kind in STRUCTS.items() if values[section]
-        }
-        return ConversionEvent(
-            row=draft.row,
-            rows=draft.rows,
-            properties=values["properties"],
-            violations=tuple(draft.violations),
-            dropped=tuple(draft.dropped),
-            **values["event"],
-            **groups,
-        )
+        return _event_of(draft)
+
+    # ---------------------------------------------------------------------------- for whole columns
+
+    @property
+    def mapped(self) -> Sequence[tuple[Field, tuple[str, ...]]]:
+        """The fields that columns are named for, with these; none where records are read by their keys."""
+        return self._mapped
+
+    @property
+    def records(self) -> RecordReader:
+        """How records are read by the names of their keys."""
+        return self._records
+
+    @property
+    def defaults(self) -> Sequence[Constant]:
+        """What events have by default, but for their items."""
+        return self._defaults
+
+    @property
+    def group_by(self) -> KeyColumns:
+        """The columns that tell which consecutive rows are one event, none for an event a row."""
+        return self._group_by
+
+    @property
+    def id_columns(self) -> KeyColumns:
+        """The columns that make the id of an event that brings none."""
+        return self._id_columns
+
+    @property
+    def sums_items(self) -> bool:
+        """Whether an absent value becomes the sum of the items."""
+        return self._is_summed
+
+    @property
+    def ttclid_from_url(self) -> bool:
+        """Whether an absent click id is looked up in the address of the page."""
+        return self._ttclid_from_url
+
+    @property
+    def max_group_rows(self) -> int:
+        """Rows that one event may have."""
+        return self._max_group_rows
+
+    @property
+    def nulls(self) -> NullValues:
+        """Texts that the run names as standing for no value."""
+        return self._nulls
+
+    def default_of(self, path: str) -> Any:
+        """What events have by default at a path, ``None`` for nothing."""
+        return next((value for field, value in self._defaults if field.path == path), None)
+
+    def alone(
+        self, field: Field, raw: object, *, beside: Mapping[Field, object] = MappingProxyType({})
+    ) -> tuple[ConversionEvent, bool]:
+        """An event of one raw value, and whether it has a value in the end; violations as in a whole one.
+
+        :param beside: raw values of other fields that the field's rule asks for, with their defaults.
+        """
+        draft = Draft(1, nulls=self._nulls)
+        draft.take(field, raw)
+        has_value = bool(draft.values[field.section])
+        for other, value in beside.items():
+            draft.take(other, value)
+        if beside:
+            draft.fill([one for one in self._defaults if one[0] in beside])
+        if "zip_code" in draft.values["user"]:
+            settle_zip_code(draft)
+        if field.section in PARTS:
+            draft.settle_parts(item_defaults=())
+        return _event_of(draft), has_value
+
+
+def constant_alone(field: Field, value: Any) -> ConversionEvent:
+    """An event of one typed value."""
+    draft = Draft(1)
+    draft.put(field, value)
+    if field.section in PARTS:
+        draft.settle_parts(item_defaults=())
+    return _event_of(draft)
+
+
+def _event_of(draft: Draft) -> ConversionEvent:
+    values = draft.values
+    groups: dict[str, Any] = {
+        section: kind(**values[section]) for section, kind in STRUCTS.items() if values[section]
+    }
+    return ConversionEvent(
+        row=draft.row,
+        rows=draft.rows,
+        properties=values["properties"],
+        violations=tuple(draft.violations),
+        dropped=tuple(draft.dropped),
+        **values["event"],
+        **groups,
+    )
 
 
 # ------------------------------------------------------------------------------------- arguments

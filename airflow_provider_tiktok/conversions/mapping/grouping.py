@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -125,13 +124,13 @@ class _Group:
             self.draft.refuse_field(field, EventError("rows_disagree", remedy=remedy))
 
 
-class _ClosedKeys:
+class ClosedKeys:
     """The latest keys whose events are complete, each with its event's last row.
 
-    Eight bytes of a digest stand for a key, so the memory is bounded and holds no key.
+    Eight bytes of a hash stand for a key, so the memory is bounded and holds no key.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = KEYS_REMEMBERED) -> None:
         self._limit = limit
         self._rows: dict[int, int] = {}
 
@@ -139,18 +138,13 @@ class _ClosedKeys:
         """Take down that a key's event is complete."""
         if not key:
             return
-        self._rows[_digest(key)] = row
+        self._rows[hash(key)] = row
         if len(self._rows) > self._limit:
             del self._rows[next(iter(self._rows))]
 
     def row_of(self, key: _Key) -> int | None:
         """The last row of the event that had this key, ``None`` for a key that is new."""
-        return self._rows.get(_digest(key)) if key else None
-
-
-def _digest(key: tuple[str, ...]) -> int:
-    text = "\0".join(key).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
+        return self._rows.get(hash(key)) if key else None
 
 
 def _are_one(first: object, second: object) -> bool:
@@ -166,7 +160,7 @@ class Grouping:
     :param key_columns: what tells the groups apart.
     :param identify: gives a draft its event id from its record, where the event brings none.
     :param max_rows: rows that one event may have; the rows beyond are counted and not kept.
-    :param keys_remembered: how many of the latest keys are known again when they come back.
+    :param closed: the keys of events that are complete already, ``None`` for none.
     """
 
     def __init__(
@@ -175,12 +169,12 @@ class Grouping:
         *,
         identify: Callable[[Draft], None],
         max_rows: int,
-        keys_remembered: int = KEYS_REMEMBERED,
+        closed: ClosedKeys | None = None,
     ) -> None:
         self._key_columns = key_columns
         self._identify = identify
         self._max_rows = max_rows
-        self._closed = _ClosedKeys(keys_remembered)
+        self._closed = closed or ClosedKeys()
 
     def join(self, drafts: Iterable[Draft]) -> Iterator[Draft]:
         """The drafts of whole events, each as soon as its last row is known."""

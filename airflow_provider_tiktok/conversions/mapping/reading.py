@@ -117,11 +117,11 @@ class RecordReader:
         flat = {name: fields[path] for name, path in FLAT_PATHS.items()}
         self.keys: Mapping[str, Field] = {**flat, **fields, **EVENT_NAMES}
         self._item_defaults = item_defaults
-        self._ignored = frozenset(ignored)
+        self.ignored = frozenset(ignored)
 
     def knows(self, key: object) -> bool:
         """Whether a key of a record has a meaning."""
-        is_known = key in self.keys or key in OBJECTS or key in self._ignored
+        is_known = key in self.keys or key in OBJECTS or key in self.ignored
         return is_known or open_field_at(key) is not None
 
     def fill(self, draft: Draft, record: Record) -> None:
@@ -132,7 +132,7 @@ class RecordReader:
                 draft.take(field, raw)
             elif key in OBJECTS:
                 _take_object(key, raw, draft)
-            elif key not in self._ignored:
+            elif key not in self.ignored:
                 draft.refuse(shown_name(key), unknown_field(key, known=self.keys))
         draft.settle_event_name()
         draft.settle_parts(item_defaults=self._item_defaults)

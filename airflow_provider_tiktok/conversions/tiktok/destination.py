@@ -16,6 +16,7 @@ from msgspec import structs
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.tiktok.client import MAX_EVENTS, TikTokClient
+from airflow_provider_tiktok.conversions.tiktok.columns import TikTokColumns
 from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_frame, to_record
 from airflow_provider_tiktok.conversions.validation import ValidationRules, check, check_event_source_id
 
@@ -62,6 +63,7 @@ class TikTokDestination:
         self._partner_name = partner_name or None
         self._group = (source, event_source_id, self._test_event_code, self._partner_name)
         self._rules = rules
+        self.columns = TikTokColumns(rules)
         self._limits = _check_limits(limits or Limits(), overhead_bytes=self._overhead_bytes())
 
     @property
@@ -79,8 +81,8 @@ class TikTokDestination:
         return check(event, self._rules)
 
     def encode(self, event: PreparedEvent) -> Encoded:
-        """The event in TikTok's wire form; the run's source, id, test code and partner are its group."""
-        return Encoded(body=encode_event(event, event_source=self._source), group=self._group, item=event)
+        """The event in TikTok's wire form. A run has one source, id, test code and partner."""
+        return Encoded(body=encode_event(event, event_source=self._source))
 
     def record(self, event: PreparedEvent) -> Mapping[str, Any]:
         """The event in TikTok's nesting, for the dead letters."""
@@ -89,7 +91,7 @@ class TikTokDestination:
     def send(self, batch: Batch) -> Answer:
         """TikTok's answer, after the retries it allows."""
         return self._client.track(
-            [encoded.body for encoded in batch.events],
+            batch.lines,
             event_source=self._source,
             event_source_id=self._source_id,
             test_event_code=self._test_event_code,

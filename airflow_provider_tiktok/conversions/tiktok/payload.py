@@ -230,3 +230,8 @@ def make_frame(
     }
     present = {name: text for name, text in head.items() if text}
     return Frame(before=_ENCODER.encode(present)[:-1] + b',"data":[', after=b"]}")
+
+
+def wire_value(value: Any) -> Any:
+    """One value in wire form; ``None`` where nothing of it is sent."""
+    return _WIRE.value(value)

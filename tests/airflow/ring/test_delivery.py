@@ -41,6 +41,7 @@ class Destination:
     name = "nowhere"
     address = "nowhere"
     limits = Limits(max_events=2)
+    columns = None
 
     def __init__(self, send: Callable[[Batch], Answer]) -> None:
         self.send = send

@@ -37,6 +37,8 @@ class Ledger:
 
     name = "the test's ledger"
 
+    columns = None
+
     def __init__(
         self,
         *,

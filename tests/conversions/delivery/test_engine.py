@@ -451,7 +451,7 @@ def test_letters_that_cannot_be_written_stop_the_run(tmp_path: Path) -> None:
             raise TransientError("dead_letter_path: the disk is full")
 
     store = Store()
-    rows = [purchase(f"o-{n}") for n in range(50)]
+    rows = [purchase("o-bad", event_time=None), *(purchase(f"o-{n}") for n in range(50))]
     delivery = run(rows, Ledger(), checkpoints=store, dead_letters=Full(tmp_path / "letters", run="r"))
     assert isinstance(delivery.stopped_by, TransientError)
     assert store.saved == []

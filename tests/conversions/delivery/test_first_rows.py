@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.delivery.first_rows import FIRST_BYTES, FIRST_ROWS, take_first
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.conversions.events import PreparedEvent, Row, UnreadableRow, Violation
+from airflow_provider_tiktok.conversions.events import PreparedEvent, UnreadableRow, Violation
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import Ledger, Rows, Store
@@ -152,13 +153,13 @@ def test_a_resumed_run_does_not_miss_a_needed_key() -> None:
 
 def test_the_look_is_bounded_by_rows_and_by_bytes() -> None:
     """A thousand rows, or about 16 MB of them."""
-    taken: list[Row] = []
-    take_first(iter([row(n) for n in range(FIRST_ROWS + 5)]), into=taken)
+    taken: list[Chunk] = []
+    take_first((RecordChunk([row(n)]) for n in range(FIRST_ROWS + 5)), into=taken)
     assert len(taken) == FIRST_ROWS
-    large: list[Row] = []
+    large: list[Chunk] = []
     rows = ({"a": {"b": ["x" * (FIRST_BYTES // 4)]}, "n": n} for n in range(FIRST_ROWS))
-    take_first(rows, into=large)
+    take_first((RecordChunk([one]) for one in rows), into=large)
     assert len(large) == 4
-    few: list[Row] = [row(0)]
-    take_first(iter([row(1), UnreadableRow("not_json", "x")]), into=few)
-    assert len(few) == 3
+    few: list[Chunk] = [RecordChunk([row(0)])]
+    take_first(iter([RecordChunk([row(1), UnreadableRow("not_json", "x")])]), into=few)
+    assert sum(map(len, few)) == 3

@@ -66,7 +66,8 @@ class AllOrNothing:
 
 def outcomes(report: BatchReport) -> dict[int, Outcome]:
     """Place to outcome."""
-    return {settled.item: settled.outcome for settled in report.settled}
+    accepted = {event.item: Outcome.ACCEPTED for part in report.accepted for event in part.events}
+    return accepted | {settled.item: settled.outcome for settled in report.settled}
 
 
 @given(

@@ -19,8 +19,8 @@ from airflow_provider_tiktok.conversions.batching import Batch, Encoded
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.delivery.repeats import Repeats
-from airflow_provider_tiktok.conversions.delivery.settling import Pending
-from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent, PreparedUser
+from airflow_provider_tiktok.conversions.delivery.road import Events, Made
+from airflow_provider_tiktok.conversions.events import PreparedEvent
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import MOODS, Ledger, Rows, purchase
@@ -142,24 +142,46 @@ def test_the_window_bounds_what_is_remembered() -> None:
     assert [_meet(repeats, event_id) is None for event_id in "ab"] == [False] * 2
 
 
-def test_events_are_let_go_once_they_are_settled() -> None:
-    """Sixteen bytes stay of an accepted event, and nothing of its person."""
+def test_numbers_stand_for_events() -> None:
+    """One number stays of an accepted event, none of a refused one, and nothing of its person."""
     repeats = Repeats(100)
     for number in range(50):
-        _meet(repeats, str(number), outcome=Outcome.ACCEPTED if number % 2 else Outcome.REJECTED)
-    _meet(repeats, "last", outcome=None)
-    kept = list(repeats._known.values())
-    assert [len(one) for one in kept if isinstance(one, bytes)] == [16] * 25
-    assert len(kept) == 26
+        _meet(repeats, str(number), row=number + 1)
+        if number % 2:
+            repeats.forget(row=number + 1, event="Purchase", event_id=str(number))
+    assert [type(one) for one in repeats._known.values()] == [int] * 25
+    repeats.forget(row=99, event="Purchase", event_id="0")
+    assert len(repeats._known) == 25
 
 
-def _meet(repeats: Repeats, event_id: str, *, outcome: Outcome | None = Outcome.ACCEPTED) -> Any:
-    event = PreparedEvent(row=1, rows=1, event="Purchase", event_id=event_id, user=PreparedUser())
-    pending = Pending(row=1, rows=1)
-    first = repeats.meet(event, encoded=Encoded(body=b"{}"), pending=pending)
-    if outcome is not None:
-        pending.result = EventResult(row=1, rows=1, outcome=outcome)
-    return first
+def test_events_of_one_chunk_repeat_each_other() -> None:
+    """The first of them that has a name and an id is the one that the others repeat."""
+    repeats = Repeats(100)
+    firsts = repeats.meet(_events(["a", "b", "a", "a"], row=5), range(4), is_taken=lambda _: True)
+    assert {place: (first.row, first.is_equal) for place, first in firsts.items()} == {
+        2: (5, True),
+        3: (5, True),
+    }
+
+
+def _meet(repeats: Repeats, event_id: str, *, row: int = 1) -> Any:
+    firsts = repeats.meet(_events([event_id], row=row), range(1), is_taken=lambda _: True)
+    return firsts.get(0)
+
+
+def _events(event_ids: list[str], *, row: int) -> Events:
+    size = len(event_ids)
+    return Events(
+        rows=range(row, row + size),
+        counts=[1] * size,
+        lines=[b"{}"] * size,
+        names=["Purchase"] * size,
+        ids=list(event_ids),
+        times=[None] * size,
+        notes={},
+        coverage={},
+        remake=lambda place: Made(row=row + place, rows=1),
+    )
 
 
 _EVENTS = st.lists(

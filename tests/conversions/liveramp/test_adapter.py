@@ -269,7 +269,12 @@ def test_events_of_a_session_are_sent_in_order_of_time() -> None:
     script = Script(reply(200))
     times = {"a": 30, "b": 10, "c": 20, "d": 10}
     records = [web_record(event_id=name, event_time=NOW - 100 + second) for name, second in times.items()]
-    destination(script).send(batch(*records, script=script))
+    place = destination(script)
+    batcher = Batcher(place.limits)
+    for encoded in batch(*records, script=script).events:
+        assert list(batcher.add(encoded)) == []
+    (sorted_batch,) = batcher.flush()
+    place.send(sorted_batch)
     assert sent_ids(script) == [["b", "d", "c", "a"]]
 
 

@@ -20,7 +20,7 @@ from airflow_provider_tiktok.conversions.events import Content, ConversionEvent,
 from airflow_provider_tiktok.conversions.mapping import EventMapping, event_id_of
 from airflow_provider_tiktok.conversions.mapping.columns import KeyColumns
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft
-from airflow_provider_tiktok.conversions.mapping.grouping import Grouping
+from airflow_provider_tiktok.conversions.mapping.grouping import ClosedKeys, Grouping
 from tests.conversions.mapping.plain import event_of, events_of, everything, faults, plain
 
 LINES = {
@@ -185,7 +185,7 @@ def test_neither_a_missing_key_nor_an_unreadable_row_comes_back() -> None:
 def test_the_keys_that_are_remembered_are_bounded() -> None:
     """The latest are known again, and eight bytes stand for each."""
     keys = KeyColumns("order", argument="group_by", path="", rule="missing_group_key")
-    grouping = Grouping(keys, identify=lambda _: None, max_rows=10, keys_remembered=2)
+    grouping = Grouping(keys, identify=lambda _: None, max_rows=10, closed=ClosedKeys(2))
 
     def drafts() -> Iterator[Draft]:
         for number, order in enumerate("abcdad", 1):

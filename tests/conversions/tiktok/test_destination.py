@@ -58,18 +58,17 @@ def test_check_says_what_validation_says() -> None:
 
 
 def test_encode() -> None:
-    """An event is encoded for the run's source, in the run's group, and remembered."""
+    """An event is encoded for the run's source; all events of a run may share a request."""
     encoded = make(test_event_code="TEST1").encode(EVENT)
     assert encoded.body.startswith(
         b'{"event":"Purchase","event_time":1789999940,"event_id":"o-1","user":{"email":['
     )
-    assert encoded.group == ("web", PIXEL, "TEST1", None)
-    assert encoded.item is EVENT
+    assert encoded.group is None
 
 
-def test_groups_of_different_runs_differ() -> None:
-    """Test events and real ones never share a request."""
-    assert make(test_event_code="TEST1").encode(EVENT).group != make().encode(EVENT).group
+def test_runs_of_test_events_have_another_address() -> None:
+    """What was sent as a test was not sent for good."""
+    assert make(test_event_code="TEST1").address != make().address
 
 
 def test_a_simulator_is_another_place_than_tiktok() -> None:
@@ -86,7 +85,7 @@ def test_empty_codes_are_none() -> None:
     destination = make(script, test_event_code="", partner_name="")
     send(destination)
     assert b"test_event_code" not in (script.requests[0].body or b"")
-    assert destination.encode(EVENT).group == make().encode(EVENT).group
+    assert destination.address == make().address
 
 
 def test_record() -> None:

@@ -1,0 +1,523 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Kernels: one field's rule over a column of values.
+
+Each field has one careful rule, a function of a value, and it alone says what is true. Before it stands a
+quick test that knows the plain shape of a whole column, or of one value, for which the answer is known:
+what the quick test takes, the careful rule gives the same (``tests/conversions/test_kernels.py``). So a
+quick test can only cost speed. What repeats (names of events, currencies, cities, browsers) is remembered.
+
+The room knows values and knows no column name, no API and no event as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal, localcontext
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from msgspec import Raw
+
+from airflow_provider_tiktok.conversions.events import Drop, Violation
+from airflow_provider_tiktok.conversions.identifiers import IdentityRules
+from airflow_provider_tiktok.conversions.identifiers.table import DIGESTS_OF_NOTHING
+from airflow_provider_tiktok.conversions.values import NullValues
+
+Column = Sequence[Any]
+"""One value an event; ``None`` where there is none."""
+
+
+class Note(NamedTuple):
+    """What is counted of an event that is sent all the same.
+
+    :param kind: ``warning``, ``left_out`` for a warning that costs the event this field, or ``drop``.
+    :param rule: of the warning, or the reason of the drop.
+    """
+
+    kind: str
+    path: str
+    rule: str
+    remedy: str = ""
+
+
+def note_of(finding: Violation) -> Note:
+    """The note of a finding that keeps no event back."""
+    kind = "left_out" if finding.is_left_out else "warning"
+    return Note(kind, finding.path, finding.rule, finding.remedy)
+
+
+def drop_of(drop: Drop) -> Note:
+    """The note of a value that was left out."""
+    return Note("drop", drop.path, drop.reason, drop.remedy)
+
+
+class Told(NamedTuple):
+    """The careful rule's answer for one value.
+
+    :param wire: the value in the form it is sent in; ``None`` for nothing.
+    :param is_odd: whether the event must be looked at as a whole; then nothing else counts.
+    """
+
+    wire: Any = None
+    notes: tuple[Note, ...] = ()
+    is_odd: bool = False
+
+
+ODD: Final = Told(is_odd=True)
+
+Careful = Callable[[Any], Told]
+"""The careful rule: any raw value to its answer."""
+
+QuickColumn = Callable[[Column], "list[Any] | None"]
+"""A whole column of plain values to its wire form; ``None`` where not all are plain."""
+
+REMEMBERED: Final = 10_000
+"""How many different values of one field are remembered."""
+
+LONGEST_REMEMBERED: Final = 1_000
+"""Characters of a value that is remembered."""
+
+
+class Findings:
+    """What was found in a chunk: places of events that must be looked at as a whole, and notes."""
+
+    __slots__ = ("notes", "odd")
+
+    def __init__(self) -> None:
+        self.odd: set[int] = set()
+        self.notes: dict[Note, list[int]] = {}
+
+    def note(self, note: Note, places: Iterable[int]) -> None:
+        """Count a note of these events."""
+        self.notes.setdefault(note, []).extend(places)
+
+
+class Kernel:
+    """One field's rule over a column.
+
+    :param careful: the rule.
+    :param quick: whole columns of plain values in one go.
+    :param remembers: whether answers are remembered by the text they are for.
+    """
+
+    __slots__ = ("_careful", "_known", "_quick", "_remembers")
+
+    def __init__(
+        self, careful: Careful, *, quick: QuickColumn | None = None, remembers: bool = False
+    ) -> None:
+        self._careful = careful
+        self._quick = quick
+        self._remembers = remembers
+        self._known: dict[Any, Told] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(hidden)"
+
+    def __call__(
+        self, column: Column, findings: Findings, *, owners: Sequence[int] | None = None
+    ) -> list[Any]:
+        """The column in wire form.
+
+        :param findings: gets what is found.
+        :param owners: for columns of items: the place of the event that each item is of.
+        """
+        if not column:
+            return []
+        plain = self._plain(column)
+        if plain is not None:
+            return plain
+        told = self._told(column)
+        out = [one.wire for one in told]
+        for place, one in enumerate(told):
+            if one.is_odd or one.notes:
+                owner = place if owners is None else owners[place]
+                if one.is_odd:
+                    findings.odd.add(owner)
+                for note in one.notes:
+                    findings.note(note, (owner,))
+        return out
+
+    def _plain(self, column: Column) -> list[Any] | None:
+        """What the quick test gives for a column, absent values left out; ``None``: not all are plain."""
+        quick = self._quick
+        if quick is None:
+            return None
+        if not has_none(column):
+            return _test(quick, column)
+        out: list[Any] = [None] * len(column)
+        places = [place for place, value in enumerate(column) if value is not None]
+        if not places:
+            return out
+        plain = _test(quick, [column[place] for place in places])
+        if plain is None:
+            return None
+        for place, value in zip(places, plain, strict=True):
+            out[place] = value
+        return out
+
+    def _told(self, column: Column) -> list[Told]:
+        if not self._remembers:
+            return [self._tell(value) for value in column]
+        known = self._known
+        try:
+            told: list[Any] = list(map(known.get, column))
+        except Exception:  # lists and objects are not remembered, nor what cannot be compared
+            return [self._tell(value) for value in column]
+        if None in told:
+            for place, one in enumerate(told):
+                if one is None:
+                    told[place] = self._tell(column[place])
+        # A number that equals a remembered text does not exist: only texts are remembered.
+        return told
+
+    def _tell(self, value: Any) -> Told:
+        if value is None:
+            return _NOTHING
+        may_be_remembered = self._remembers and _may_be_remembered(value)
+        known = self._known.get(value) if may_be_remembered else None
+        if known is not None:
+            return known
+        if self._quick is not None:
+            plain = _test(self._quick, (value,))
+            if plain is not None:
+                return Told(plain[0])
+        told = self._careful(value)
+        if may_be_remembered:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[value] = told
+        return told
+
+
+_NOTHING: Final = Told()
+
+
+def _may_be_remembered(value: Any) -> bool:
+    """Whether a value is a short text, or several of them: only what equals nothing else is remembered."""
+    if type(value) is tuple:
+        return all(one is None or _may_be_remembered(one) for one in value)
+    return type(value) is str and len(value) <= LONGEST_REMEMBERED
+
+
+def has_none(column: Column) -> bool:
+    """Whether a value is absent; values of array libraries cannot be asked whether they equal one."""
+    try:
+        return None in column
+    except Exception:  # every library has its own
+        return any(value is None for value in column)
+
+
+def _test(quick: QuickColumn, column: Column) -> list[Any] | None:
+    """What a quick test gives; whatever it cannot look at is not plain."""
+    try:
+        return quick(column)
+    except Exception:  # values of array libraries compare as they like
+        return None
+
+
+_EXACT: Final = Context(prec=400)
+_ZERO: Final = Decimal(0)
+
+
+def amounts_of(prices: Column, quantities: Column) -> list[Decimal | None]:
+    """Price times quantity of each item, of numbers in wire form; ``None`` where there is no price."""
+    with localcontext(_EXACT):
+        return [
+            None if price is None else decimal_of(price) * quantity
+            for price, quantity in zip(prices, quantities, strict=True)
+        ]
+
+
+def sum_of(amounts: Iterable[Any]) -> Raw:
+    """The sum of amounts, in wire form."""
+    with localcontext(_EXACT):
+        return Raw(f"{sum(amounts, _ZERO):f}".encode())
+
+
+def decimal_of(number: Any) -> Decimal:
+    """The number that stands in wire form."""
+    if type(number) is int:
+        return Decimal(number)
+    return Decimal(repr(number)) if type(number) is float else Decimal(bytes(number).decode())
+
+
+# ------------------------------------------------------------------------------------- quick columns
+
+_SUSPECT_ID: Final = re.compile(
+    r"\n(?:[0-9]+[eE][0-9]+|[0_.:-]*|-[0-9]+|[A-Za-z_/:-]+|[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]-?){32,})(?=\n)"
+)
+"""Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, bare words (``null``), digests."""
+_NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/\n-]")
+_EMAILS: Final = re.compile(
+    r"(?>[a-z0-9][a-z0-9_+-]*+(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]{2,24}\n)++"
+)
+_SUSPECT_EMAIL: Final = re.compile(r"\n(?:n[a-z]{1,6}|undefined|unknown|anonymous|x{3,})@")
+_LONGEST_EMAIL: Final = 64
+_TOKENS: Final = re.compile(r"(?>[A-Za-z._-]*+[0-9][A-Za-z0-9._-]*+\n)++")
+_DIGESTS: Final = re.compile(r"(?>[0-9a-f]{64}\n)++")
+_SHORTEST_TOKEN: Final = 12
+_URLS: Final = re.compile(
+    r"(?>https?://[A-Za-z0-9]++(?:[.-]++[A-Za-z0-9]++)*+(?::[0-9]{1,5})?+(?:[/?#][A-Za-z0-9/_.?=&%+~,;:#!*-]*+)?+\n)++"
+)
+_NUMBERS: Final = re.compile(r"(?>(?:0|[1-9][0-9]{0,14}+)(?:\.[0-9]{1,12}+)?+\n)++")
+_LARGEST_PLAIN: Final = 10**15
+
+
+def _joined(column: Column) -> str | None:
+    """The texts of a column, a line each, with a line end before and after; ``None`` if one is no text."""
+    try:
+        return "\n".join(("", *column, ""))
+    except TypeError:
+        return None
+
+
+def _lines(joined: str) -> list[str]:
+    return joined[1:-1].split("\n")
+
+
+def plain_ids(column: Column) -> list[Any] | None:
+    """Ids of ASCII letters and digits that hold a digit, as they are."""
+    text = _joined(column)
+    if text is None or not text.isascii() or _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
+        return None
+    return list(column) if text.count("\n") == len(column) + 1 else None
+
+
+def plain_ids_or_none(column: Column) -> list[Any] | None:
+    """The same, ``None`` also for a column that cannot be looked at."""
+    return _test(plain_ids, column) if column else None
+
+
+def plain_emails(column: Column) -> list[Any] | None:
+    """Digests of plain addresses, each a list of one."""
+    text = _joined(column)
+    if text is None or not text.isascii():
+        return None
+    text = text.lower()
+    if text.count("\n") != len(column) + 1 or not _EMAILS.fullmatch(text, 1):
+        return None
+    if _SUSPECT_EMAIL.search(text) or max(map(len, column)) > _LONGEST_EMAIL:
+        return None
+    return [[sha256(line.encode()).hexdigest()] for line in _lines(text)]
+
+
+def plain_tokens(column: Column) -> list[Any] | None:
+    """Click ids and cookies, as they are."""
+    text = _joined(column)
+    if text is None or text.count("\n") != len(column) + 1 or not _TOKENS.fullmatch(text, 1):
+        return None
+    if _SUSPECT_ID.search(text) or min(map(len, column)) < _SHORTEST_TOKEN:
+        return None
+    return list(column)
+
+
+def plain_urls(column: Column) -> list[Any] | None:
+    """Addresses of pages without anything that could be an e-mail address or a placeholder."""
+    text = _joined(column)
+    if text is None or "%40" in text or not text.isascii() or text.count("\n") != len(column) + 1:
+        return None
+    return list(column) if _URLS.fullmatch(text, 1) else None
+
+
+def digests_of(column: Column) -> list[Any]:
+    """The SHA-256 of each text, as a list of one."""
+    return [[sha256(value.encode()).hexdigest()] for value in column]
+
+
+def plain_numbers(column: Column) -> list[Any] | None:
+    """Numbers in the digits they came with."""
+    kinds = set(map(type, column))
+    if kinds == {str}:
+        text = _joined(column)
+        if text is None or text.count("\n") != len(column) + 1 or not _NUMBERS.fullmatch(text, 1):
+            return None
+        return list(map(Raw, text.encode()[1:-1].split(b"\n")))
+    if kinds == {int}:
+        return list(column) if min(column) >= 0 and max(column) < _LARGEST_PLAIN else None
+    if kinds == {float}:
+        if all(number == 0.0 or 1e-4 <= number < 1e15 for number in column):
+            return [abs(number) for number in column]
+        return None
+    if kinds == {Decimal}:
+        texts = list(map(str, column))
+        return plain_numbers(texts)
+    return None
+
+
+def plain_counts(column: Column) -> list[Any] | None:
+    """Whole numbers from 1."""
+    if set(map(type, column)) != {int} or min(column) < 1 or max(column) >= _LARGEST_PLAIN:
+        return None
+    return list(column)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+_YEAR_2000: Final = 946_684_800
+
+
+def plain_seconds(column: Column) -> list[Any] | None:
+    """Unix seconds, of whole numbers and of times that say UTC."""
+    kinds = set(map(type, column))
+    if kinds == {datetime}:
+        if any(moment.tzinfo is not UTC for moment in column):
+            return None
+        column = [(moment - _EPOCH) // _SECOND for moment in column]
+    elif kinds != {int}:
+        return None
+    return list(column) if min(column) >= _YEAR_2000 and max(column) < 10**11 else None
+
+
+_TIMES: Final = re.compile(
+    r"(?>20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+    r"(?:Z|[+-][01][0-9]:[0-5][0-9])\n)++"
+)
+
+
+def plain_times(column: Column) -> list[Any] | None:
+    """Unix seconds, also of ISO 8601 text with its offset."""
+    if type(column[0]) is not str:
+        return plain_seconds(column)
+    text = _joined(column)
+    if text is None or text.count("\n") != len(column) + 1:
+        return None
+    if _TIMES.fullmatch(text, 1):
+        try:
+            moments = list(map(datetime.fromisoformat, column))
+        except ValueError:
+            return None
+        return [(moment - _EPOCH) // _SECOND for moment in moments]
+    return plain_seconds(list(map(int, column))) if _SECONDS.fullmatch(text, 1) else None
+
+
+_SECONDS: Final = re.compile(r"(?>[1-9][0-9]{8,9}\n)++")
+
+
+def plain_digests(of_nothing: frozenset[str]) -> QuickColumn:
+    """Digests in lower case, each as a list of one.
+
+    :param of_nothing: digests of texts that stand for nobody.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        text = _joined(column)
+        if text is None or text.count("\n") != len(column) + 1 or not _DIGESTS.fullmatch(text, 1):
+            return None
+        return [[value] for value in column] if of_nothing.isdisjoint(column) else None
+
+    return quick
+
+
+def digested(plain: QuickColumn) -> QuickColumn:
+    """The digests of what a test takes, each as a list of one."""
+
+    def quick(column: Column) -> list[Any] | None:
+        texts = plain(column)
+        return None if texts is None else digests_of(texts)
+
+    return quick
+
+
+def either(*tests: QuickColumn) -> QuickColumn:
+    """What the first of several tests takes."""
+
+    def quick(column: Column) -> list[Any] | None:
+        return next((plain for test in tests if (plain := test(column)) is not None), None)
+
+    return quick
+
+
+def listed(plain: QuickColumn) -> QuickColumn:
+    """Single values as lists of one."""
+
+    def quick(column: Column) -> list[Any] | None:
+        texts = plain(column)
+        return None if texts is None else [[text] for text in texts]
+
+    return quick
+
+
+QUICK: Final[Mapping[str, QuickColumn]] = {
+    "event_time": plain_times,
+    "event_id": plain_ids,
+    "user.ttclid": plain_tokens,
+    "user.ttp": plain_tokens,
+    "user.lead_id": plain_ids,
+    "page.url": plain_urls,
+    "page.referrer": plain_urls,
+    "lead.lead_id": plain_ids,
+    "properties.value": plain_numbers,
+    "properties.order_id": plain_ids,
+    "properties.shop_id": plain_ids,
+    "properties.content_ids": listed(plain_ids),
+    "properties.num_items": plain_counts,
+    "properties.contents[].content_id": plain_ids,
+    "properties.contents[].price": plain_numbers,
+    "properties.contents[].quantity": plain_counts,
+}
+"""Event path to the quick test of its columns, for fields whose values seldom repeat."""
+
+
+_NORTH_AMERICANS: Final = re.compile(r"(?>\+1[2-9][0-9]{2}[2-9][0-9]{6}\n)++")
+_NORTH_AMERICA: Final = frozenset({None, "US", "CA", "us", "ca"})
+_RUNS: Final = frozenset(
+    "+1" + "".join(str((start + step * n) % 10) for n in range(10))
+    for start in range(10)
+    for step in (-1, 0, 1)
+)
+
+
+def plain_phones(default: str | None) -> QuickColumn:
+    """The digests of North American numbers in full, where no other country is named.
+
+    A column's values are a number, the region named for it, and the person's country.
+
+    :param default: the region of numbers whose row names none.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        phones, *regions = zip(*column, strict=True)
+        text = _joined(phones)
+        if text is None or text.count("\n") != len(column) + 1:
+            return None
+        named = {region or country or default for region, country in set(zip(*regions, strict=True))}
+        if not named <= _NORTH_AMERICA or not _NORTH_AMERICANS.fullmatch(text, 1):
+            return None
+        return digests_of(phones) if _RUNS.isdisjoint(phones) else None
+
+    return quick
+
+
+def quick_of(
+    path: str, identity: IdentityRules, *, nulls: NullValues, country: str | None
+) -> QuickColumn | None:
+    """The quick test of a field's columns; ``None`` where what repeats is remembered instead.
+
+    :param nulls: texts that stand for no value.
+    :param country: that persons have by default.
+    """
+    quick = _quick_of(path, identity, country)
+    if quick is None or not nulls:
+        return quick
+    test = quick
+    return lambda column: None if any(map(nulls.holds, column)) else test(column)
+
+
+def _quick_of(path: str, identity: IdentityRules, country: str | None) -> QuickColumn | None:
+    if path not in ("user.email", "user.external_id", "user.phone"):
+        return QUICK.get(path)
+    raw: QuickColumn | None = None
+    if path == "user.phone":
+        return plain_phones(country or identity.phone_region) if identity.policy != "hashed" else None
+    if path == "user.email":
+        raw = plain_emails
+    elif not identity.lower_external_id:
+        raw = digested(plain_ids)
+    digests = plain_digests(DIGESTS_OF_NOTHING[path.removeprefix("user.")])
+    if identity.policy == "auto":
+        return either(digests, raw) if raw else digests
+    return digests if identity.policy == "hashed" else raw

@@ -1,0 +1,329 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""What goes by columns is what the rules for one event give, whatever the chunks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_tiktok.conversions.chunks import ColumnChunk, RecordChunk
+from airflow_provider_tiktok.conversions.delivery.road import Careful, Made, Road
+from airflow_provider_tiktok.conversions.events import UnreadableRow
+from airflow_provider_tiktok.conversions.identifiers import IdentityRules
+from airflow_provider_tiktok.conversions.kernels import drop_of, note_of
+from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
+from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
+from airflow_provider_tiktok.conversions.validation import ValidationRules
+from tests.conformance.case_files import Case, made, read_cases
+from tests.conformance.conftest import SOURCE_IDS
+
+NOW = time.time()
+SIZES = (1, 2, 7, 1000)
+
+_OF_MAPPING = ("mapping", "defaults", "group_by", "event_id_from", "timezone", "ttclid_from_url")
+_OF_IDENTITY = ("default_region", "lower_external_id")
+_OF_RULES = ("offline_keys", "require_page_url", "require_lead_id", "extra_event_names")
+
+
+def parts_of(arguments: dict[str, Any], *, event_source: str = "web"):
+    """Mapping, identity and destination from an operator's arguments."""
+    defaults = dict(arguments.get("defaults") or {})
+    if arguments.get("limited_data_use") is not None:
+        defaults = {"limited_data_use": arguments["limited_data_use"], **defaults}
+    mapping = EventMapping(
+        **{**{name: arguments[name] for name in _OF_MAPPING if name in arguments}, "defaults": defaults}
+    )
+    identity = IdentityRules(
+        policy=arguments.get("identity_policy", "auto"),
+        **{name: arguments[name] for name in _OF_IDENTITY if name in arguments},
+    )
+    rules = {name: arguments[name] for name in _OF_RULES if name in arguments}
+    if "extra_event_names" in rules:
+        rules["extra_event_names"] = frozenset(rules["extra_event_names"])
+    destination = TikTokDestination(
+        TikTokClient("token", base_url="http://127.0.0.1:9", transport=None),  # type: ignore[arg-type]
+        event_source=event_source,
+        event_source_id=SOURCE_IDS[event_source],
+        rules=ValidationRules(
+            event_source=event_source,  # type: ignore[arg-type]
+            now=lambda: NOW,
+            refuse_old=arguments.get("refuse_old_events", False),
+            max_event_age_s=arguments.get("max_event_age", timedelta(days=28)).total_seconds(),
+            **rules,
+        ),
+    )
+    return mapping, identity, destination
+
+
+def told_by_careful(rows: Sequence[Any], parts: Any, *, require_consent: bool = False) -> list[Any]:
+    """What the rules for one event say of each event."""
+    careful = Careful(*parts, require_consent=require_consent)
+    return [_told(one) for one in careful.events(iter(rows), first_row=1)]
+
+
+def told_by_road(chunks: Sequence[Any], parts: Any, *, require_consent: bool = False) -> list[Any]:
+    """What the road says of each event."""
+    road = Road(*parts, require_consent=require_consent)
+    told = []
+    for events in (*map(road.take, chunks), road.finish()):
+        for n in range(len(events)):
+            notes = sorted((*note, at.count(n)) for note, at in events.notes.items() if n in at)
+            coverage = sorted(key for key, column in events.coverage.items() if column[n])
+            told.append(
+                (events.rows[n], events.counts[n], events.lines[n], _result(events.results.get(n)))
+                + ((events.names[n], events.ids[n], notes, coverage) if events.lines[n] else ())
+            )
+            assert _told(events.made(n)) == told[-1]
+    return told
+
+
+def _told(one: Made) -> Any:
+    first = (one.row, one.rows, one.line, _result(one.result))
+    if one.line is None or one.prepared is None:
+        return first
+    found = [*map(note_of, one.findings), *map(drop_of, one.prepared.dropped)]
+    notes = sorted((*note, found.count(note)) for note in set(found))
+    user = one.prepared.user
+    coverage = sorted(
+        key for key in type(user).__struct_fields__ if getattr(user, key) and key != "session_id"
+    )
+    return (*first, one.prepared.event, one.prepared.event_id, notes, coverage)
+
+
+def _result(result: Any) -> Any:
+    if result is None:
+        return None
+    return (
+        result.row,
+        result.rows,
+        result.outcome,
+        result.reason,
+        result.event,
+        result.event_id,
+        result.violations,
+    )
+
+
+def record_chunks(rows: Sequence[Any], size: int) -> list[RecordChunk]:
+    """The rows as chunks of records."""
+    return [RecordChunk(rows[n : n + size]) for n in range(0, len(rows), size)]
+
+
+def column_chunks(rows: Sequence[Any], names: Sequence[str], size: int) -> list[ColumnChunk]:
+    """The rows as chunks of columns."""
+    return [
+        ColumnChunk(
+            {
+                name: [None if isinstance(row, UnreadableRow) else row.get(name) for row in part]
+                for name in names
+            },
+            length=len(part),
+            unreadable={n: row for n, row in enumerate(part) if isinstance(row, UnreadableRow)},
+        )
+        for part in (rows[n : n + size] for n in range(0, len(rows), size))
+    ]
+
+
+CASES = [case for case in read_cases() if case.fails is None and case.events is None]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_case_goes_by_columns_as_by_careful_rules(case: Case):
+    """A record of the conformance set is told the same, alone and among its copies."""
+    arguments = made(case.arguments, now=NOW)
+    rows = [made(row, now=NOW) for row in case.rows()]
+    parts = parts_of(arguments, event_source=case.event_source)
+    consent = bool(arguments.get("require_consent"))
+    expected = told_by_careful(rows, parts, require_consent=consent)
+    for size in SIZES:
+        assert told_by_road(record_chunks(rows, size), parts, require_consent=consent) == expected
+
+
+ODD_TEXTS = (
+    "",
+    " ",
+    "null",
+    "NULL",
+    "\\N",
+    "nan",
+    "None",
+    "-",
+    "0",
+    "N/A",
+    "{{x}}",
+    "a@b.co",
+    "é",
+    "12.50",
+    "1e5",
+    "x\ny",
+    "\ud83d",
+    "undefined",
+    "true",
+    "1001.0",
+    "'01234",
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "00000000-0000-0000-0000-000000000000",
+    "a%40b.co",
+    "d41d8cd98f00b204e9800998ecf8427e",
+)
+odd = st.one_of(
+    st.none(),
+    st.sampled_from(ODD_TEXTS),
+    st.text(max_size=12),
+    st.integers(-5, 5),
+    st.integers(0, 2**70),
+    st.floats(),
+    st.decimals(allow_nan=True, allow_infinity=True, places=2),
+    st.booleans(),
+    st.binary(max_size=4),
+    st.lists(st.sampled_from(["a", "b-1", "", None, 3]), max_size=3),
+    st.dictionaries(st.sampled_from(["price", "content_id", "x"]), st.integers(0, 3), max_size=2),
+)
+
+
+def plain_or_odd(*plain: Any) -> st.SearchStrategy[Any]:
+    """Mostly plain values, at times an odd one."""
+    usual = st.one_of(*(one if isinstance(one, st.SearchStrategy) else st.just(one) for one in plain))
+    return st.one_of(usual, usual, usual, usual, odd)
+
+
+IDS = st.from_regex(r"[a-z]{1,3}[-_:]?[0-9]{1,6}", fullmatch=True)
+EMAILS = st.from_regex(r"[A-Za-z][A-Za-z0-9_+.-]{0,6}@[a-z0-9.-]{1,6}\.(com|org|c)", fullmatch=True)
+PHONES = st.from_regex(r"(\+1|\+49|0|\(?)[2-9][0-9]{2}\)?[ -]?[2-9][0-9]{2}[ -]?[0-9]{4}", fullmatch=True)
+MONEY = st.one_of(
+    st.decimals(0, 10**6, places=2), st.floats(0, 10**6, allow_nan=False), st.integers(0, 1000),
+    st.from_regex(r"[0-9]{1,4}(\.[0-9]{0,3})?", fullmatch=True),
+)  # fmt: skip
+TIMES = st.one_of(
+    st.integers(int(NOW) - 10**7, int(NOW) + 1000),
+    st.integers(int(NOW) - 10**6, int(NOW)).map(str),
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis adds the zone
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001  # hypothesis adds the zone
+        lambda t: t.isoformat()
+    ),
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1)).map(lambda t: f"{t:%Y-%m-%d %H:%M:%S}Z"),  # noqa: DTZ001  # hypothesis adds the zone
+)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "event": plain_or_odd("Purchase", "AddToCart", "completepayment", "My Event"),
+    "event_time": plain_or_odd(TIMES),
+    "event_id": plain_or_odd(IDS),
+    "user.email": plain_or_odd(EMAILS, "a" * 64),
+    "user.phone": plain_or_odd(PHONES, "+12025550123"),
+    "user.external_id": plain_or_odd(IDS, "AbC-7"),
+    "user.first_name": plain_or_odd("Jane", "José", "Null"),
+    "user.zip_code": plain_or_odd("94107", "SW1A 1AA", 2138),
+    "user.city": plain_or_odd("São Paulo", "Paris"),
+    "user.country": plain_or_odd("US", "de", "GB"),
+    "user.ttclid": plain_or_odd("E.C.P.v3fQ2RHacdksKfofPmlyuStIIFJ4Af1tKYxF9zz2c2PLx1Oaw15oHpcfl5AH"),
+    "user.ip": plain_or_odd("203.0.113.9", "10.0.0.1", "2001:db8::1"),
+    "user.user_agent": plain_or_odd("Mozilla/5.0 (X11)"),
+    "user.locale": plain_or_odd("en-US", "en_US"),
+    "page.url": plain_or_odd(
+        "https://shop.example.com/x?a=1", "https://shop.example.com/?ttclid=E.C.P.abc", "shop.example.com"
+    ),
+    "page.referrer": plain_or_odd("https://example.com/"),
+    "app.app_id": plain_or_odd("com.example.shop"),
+    "lead.lead_id": plain_or_odd("7000000000000000099"),
+    "limited_data_use": plain_or_odd(st.booleans()),
+    "consent": plain_or_odd(st.booleans(), "yes"),
+    "properties.value": plain_or_odd(MONEY),
+    "properties.currency": plain_or_odd("USD", "EUR", "usd", "XXX"),
+    "properties.order_id": plain_or_odd(IDS, st.integers(1, 10**6), 1001.0),
+    "properties.content_type": plain_or_odd("product", "products"),
+    "properties.content_ids": plain_or_odd(IDS, st.lists(IDS, max_size=3)),
+    "properties.description": plain_or_odd("A text.", "write to a@example.com"),
+    "properties.loyalty": plain_or_odd("gold", 3, 1.5, Decimal("2.50")),
+    "properties.num_items": plain_or_odd(st.integers(1, 9)),
+    "properties.contents[].content_id": plain_or_odd(IDS, 12),
+    "properties.contents[].price": plain_or_odd(MONEY),
+    "properties.contents[].quantity": plain_or_odd(st.integers(1, 3)),
+}
+
+
+@st.composite
+def tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Rows with columns named by paths, and arguments that fit them."""
+    paths = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=6, unique=True))
+    keys = st.integers(1, 3)
+    rows: list[Any] = [
+        {"key": draw(keys), **{path: draw(VALUES[path]) for path in paths}}
+        for _ in range(draw(st.integers(1, 8)))
+    ]
+    for place in draw(st.lists(st.integers(0, len(rows) - 1), max_size=1)):
+        rows[place] = UnreadableRow(rule="not_json", remedy="Mend the row.")
+    mapping: dict[str, Any] = {path: path for path in paths}
+    if "user.email" in paths and "properties.order_id" in paths and draw(st.booleans()):
+        mapping["user.email"] = ["user.email", "properties.order_id"]
+        mapping["event_id"] = ["event_id", "properties.order_id"]
+    arguments: dict[str, Any] = {"mapping": mapping}
+    if draw(st.booleans()):
+        rows.sort(key=lambda row: row["key"] if isinstance(row, dict) else 2)
+        arguments["group_by"] = ["key"]
+    if draw(st.booleans()):
+        arguments["defaults"] = {"event": "Purchase", "properties.currency": "USD", "user.country": "US"}
+    if draw(st.booleans()) and "event_id" not in mapping:
+        arguments["event_id_from"] = ["key"]
+    arguments["ttclid_from_url"] = draw(st.booleans())
+    arguments["timezone"] = draw(st.sampled_from([None, "Europe/Berlin"]))
+    arguments["default_region"] = draw(st.sampled_from([None, "US"]))
+    arguments["identity_policy"] = draw(st.sampled_from(["auto", "auto", "raw", "hashed"]))
+    return rows, arguments
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(table=tables(), event_source=st.sampled_from(["web", "app", "offline", "crm"]), consent=st.booleans())
+def test_random_tables_go_by_columns_as_by_careful_rules(
+    table: tuple[list[Any], dict[str, Any]], event_source: str, consent: bool
+):
+    """Whatever a table holds, as columns or as records, in chunks of any size, every event is told the same."""
+    rows, arguments = table
+    parts = parts_of(arguments, event_source=event_source)
+    expected = told_by_careful(rows, parts, require_consent=consent)
+    names = sorted({name for row in rows if isinstance(row, dict) for name in row})
+    for size in (1, 2, 7):
+        by_records = told_by_road(record_chunks(rows, size), parts, require_consent=consent)
+        assert by_records == expected
+        assert told_by_road(column_chunks(rows, names, size), parts, require_consent=consent) == expected
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(table=tables(), event_source=st.sampled_from(["web", "offline"]))
+def test_random_records_go_by_columns_as_by_careful_rules(
+    table: tuple[list[Any], dict[str, Any]], event_source: str
+):
+    """Records that are read by the names of their keys, nested as the API nests them, are told the same."""
+    rows, arguments = table
+    arguments = {**arguments, "mapping": None, "group_by": (), "event_id_from": ()}
+    nested = [_nested(row) if isinstance(row, dict) else row for row in rows]
+    parts = parts_of(arguments, event_source=event_source)
+    expected = told_by_careful(nested, parts)
+    for size in (1, 2, 7):
+        assert told_by_road(record_chunks(nested, size), parts) == expected
+
+
+def _nested(row: dict[str, Any]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    item: dict[str, Any] = {}
+    for path, value in row.items():
+        group, point, name = path.rpartition(".")
+        if path == "key":
+            continue
+        if group == "properties.contents[]":
+            item[name] = value
+        elif point:
+            record.setdefault(group, {})[name] = value
+        else:
+            record[path] = value
+    if item:
+        record.setdefault("properties", {})["contents"] = [item, {"content_id": "second"}]
+    return record

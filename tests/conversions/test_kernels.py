@@ -1,0 +1,81 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a field's quick test takes, its careful rule gives the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from airflow_provider_tiktok.conversions.delivery.road import Road
+from airflow_provider_tiktok.conversions.kernels import QUICK, Findings, Kernel
+from airflow_provider_tiktok.conversions.mapping.event_paths import FIELDS
+from tests.conversions.delivery.test_road import ODD_TEXTS, odd, parts_of
+
+SHAPES = (
+    r"[A-Za-z0-9_:/.-]{1,12}",
+    r"[a-z]{1,4}[-_]?[0-9]{1,9}",
+    r"[0-9]{1,12}",
+    r"[0-9]{1,3}[eE][0-9]{1,2}",
+    r"0{0,4}[1-9]?[0-9]{0,3}\.[0-9]{0,4}",
+    r"[A-Za-z0-9_+.-]{1,8}@[a-z0-9.-]{1,8}\.[a-z]{1,5}",
+    r"(Null|none|NA|test|noreply|a)@(example|localhost|x)\.(com|invalid|test|c)",
+    r"https?://[a-z0-9.-]{1,8}(:[0-9]{0,6})?[/?#]?[A-Za-z0-9/_.?=&%+~,;:#!*-]{0,12}",
+    r"20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9]| UTC)?",
+    r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9A-F]{64}|0{64}",
+    r"E\.C\.P\.[A-Za-z0-9_-]{2,30}",
+    r"\+1[0-9]{10}|\+1[2-9][0-9]{2}[2-9][0-9]{6}|\+49[0-9]{6,12}|\+[0-9]{5,16}|00[0-9]{9,12}|[0-9(). -]{7,16}",
+    r"([0-9]{1,3}\.){3}[0-9]{1,3}",
+    r"[A-Za-z]{1,8}( [A-Za-z]{1,8})?",
+    r"(null|NULL|none|nan|undefined|unknown|n/a|-|--|0|-1|guest|\(not set\)|not_set)",
+)
+texts = st.one_of(*(st.from_regex(shape, fullmatch=True) for shape in SHAPES), st.sampled_from(ODD_TEXTS))
+numbers = st.one_of(
+    st.integers(-10, 10), st.integers(0, 10**12), st.floats(0, 1e7), st.floats(),
+    st.decimals(0, 10**6, places=2), st.decimals(allow_nan=True),
+    st.integers(1_600_000_000, 1_800_000_000),
+    st.datetimes(datetime(1999, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis adds the zone
+)  # fmt: skip
+columns = st.one_of(
+    *(st.lists(st.one_of(st.none(), st.from_regex(shape, fullmatch=True)), max_size=4) for shape in SHAPES),
+    *(st.lists(one, max_size=4) for one in (numbers, texts, odd)),
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=4),
+)
+
+
+@pytest.mark.parametrize("policy", ["auto", "raw", "hashed"])
+@pytest.mark.parametrize("path", [*QUICK, "user.email", "user.external_id", "user.phone"])
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(column=columns)
+def test_quick_is_careful(path: str, policy: str, column: list[Any]):
+    """A column with quick test and memory comes out as by the careful rule alone, with the same findings."""
+    source = "crm" if path == "lead.lead_id" else "offline" if path == "user.lead_id" else "web"
+    road = Road(*parts_of({"identity_policy": policy, "default_region": "US"}, event_source=source))
+    field = FIELDS[path]
+    quick, careful = road._kernel_of(field), Kernel(partial(road._tell, field))
+    if path == "user.phone":
+        column = [None if value is None else (value, None, None) for value in column]
+    expected = _told(careful, column)
+    assert _told(quick, column) == expected
+    assert _told(quick, [*column, *column]) == _told(careful, [*column, *column])
+
+
+def _told(kernel: Kernel, column: list[Any]) -> Any:
+    findings = Findings()
+    out = kernel(column, findings)
+    wire = [None if place in findings.odd else _plain(value) for place, value in enumerate(out)]
+    return wire, findings.odd, {note: sorted(set(places)) for note, places in findings.notes.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Raw):
+        return bytes(value).decode()
+    return repr(value) if isinstance(value, float) else str(value) if type(value) is int else value
