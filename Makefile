@@ -10,7 +10,7 @@ MATRIX := 2.11 3.0 3.1 3.2
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
+.PHONY: help demo test test-privacy check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(READY) ## a day of real purchases: ETL, database, Airflow, simulator, re
 
 test: $(READY) ## all tests on the pinned Airflow
 	$(BIN)/python -m pytest $(ARGS)
+
+test-privacy: $(READY) ## planted values, searched for on a whole Airflow; takes minutes
+	WHOLE_AIRFLOW=1 $(BIN)/python -m pytest tests/privacy tests/end_to_end/test_privacy.py $(ARGS)
 
 check: $(READY) ## style, types and the import contracts
 	$(BIN)/ruff check .

@@ -131,6 +131,14 @@ FINE: Final = frozenset({NameStatus.STANDARD, NameStatus.PAGE_VIEW, NameStatus.C
 """What needs no word."""
 
 
+TELLABLE_NAME: Final = re.compile(r"(?!(?:\D*\d){7})[A-Za-z0-9 _.:-]{1,64}")
+"""What an event's name looks like. A wrong column may hold anything, such as an e-mail address or, as seven
+digits and more, a telephone number or somebody's id."""
+
+OTHERS: Final = "(others)"
+"""What names that are not told are counted under."""
+
+
 class NameFinding(Sealed, frozen=True, kw_only=True):
     """What is known of one name.
 

@@ -177,7 +177,7 @@ PROTECTIONS: Mapping[str, Protection] = {
     ),
     "names of events": Protection(
         "A wrong column may hold anything: only what looks like an event's name is in a receipt.",
-        _set("conversions.delivery.receipt:_TELLABLE_NAME", re.compile(r"(?s).*")),
+        _set("conversions.delivery.receipt:TELLABLE_NAME", re.compile(r"(?s).*")),
         "tests/conversions/delivery/test_receipt.py::test_what_may_be_a_person_is_not_told",
     ),
     "the platform's words": Protection(

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from airflow_provider_tiktok.conversions.errors import DeliveryError
+from airflow_provider_tiktok.conversions.event_names import OTHERS, TELLABLE_NAME
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent, PreparedUser
 from airflow_provider_tiktok.conversions.kernels import Note
 
@@ -29,12 +30,6 @@ MAX_REQUEST_IDS = 10
 
 MAX_RULES_TOLD = 200
 """How many different rules, or event names, are counted apart; the rest is counted together."""
-
-OTHERS = "(others)"
-
-_TELLABLE_NAME = re.compile(r"(?!(?:\D*\d){7})[A-Za-z0-9 _.:-]{1,64}")
-"""What an event's name looks like. A wrong column may hold anything, such as an e-mail address or, as seven
-digits and more, a telephone number or somebody's id."""
 
 _STATUS = re.compile(r"HTTP status [0-9]{3}")
 
@@ -190,7 +185,7 @@ class Tally:
 
     def _tellable(self, name: str) -> str:
         is_known = name in self.event_names or len(self.event_names) < MAX_RULES_TOLD
-        return name if is_known and _TELLABLE_NAME.fullmatch(name) else OTHERS
+        return name if is_known and TELLABLE_NAME.fullmatch(name) else OTHERS
 
     def _add_identity(self, result: EventResult, prepared: PreparedEvent) -> None:
         for drop in prepared.dropped:

@@ -12,6 +12,7 @@ event, stands in no documentation of the call; so what is not one of the two is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -26,6 +27,7 @@ from airflow_provider_tiktok.conversions.errors import (
     ConversionsError,
     ProtocolError,
 )
+from airflow_provider_tiktok.conversions.event_names import OTHERS, TELLABLE_NAME
 from airflow_provider_tiktok.conversions.tiktok.client import MAX_STATS_DAYS, TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.probe import TOKEN_REFUSED
 from airflow_provider_tiktok.conversions.tiktok.return_codes import find
@@ -139,10 +141,11 @@ class EventsWatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             last_day=self._last_day(today),
         )
         counted = sum(counts.values()) if self.event_type is None else counts.get(self.event_type, 0)
+        told = _told(counts, asked=self.event_type)
         return Sighting(
             is_done=counted >= self.min_events,
-            told=self._say(counted, counts, today=today),
-            facts={"server_events": counted, "by_type": counts},
+            told=self._say(counted, told, today=today),
+            facts={"server_events": counted, "by_type": told},
         )
 
     def _last_day(self, today: date) -> date:
@@ -158,6 +161,17 @@ class EventsWatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         seen = ", ".join(f"{name} {count}" for name, count in counts.items()) or "none of any type"
         days = f"{self.first_day} to {self._last_day(today)} (UTC)"
         return f"{counted} of {self.min_events} {kind} counted for {days}: {seen}"
+
+
+def _told(counts: Mapping[str, int], *, asked: str | None) -> dict[str, int]:
+    """The counts by name; names that may be somebody's data are counted together.
+
+    :param asked: the name that the task gives itself.
+    """
+    told: Counter[str] = Counter()
+    for name, count in counts.items():
+        told[name if name == asked or TELLABLE_NAME.fullmatch(name) else OTHERS] += count
+    return dict(told)
 
 
 def find_pixel(

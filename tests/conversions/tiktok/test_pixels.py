@@ -26,6 +26,7 @@ from airflow_provider_tiktok.conversions.tiktok.pixels import (
     SLOW_S,
     EventsWatch,
     PixelWatch,
+    _told,
     find_pixel,
     require_pixel,
     told_wait_s,
@@ -360,3 +361,10 @@ def reply(data: Any) -> HttpReply:
 def pages(*pixels: dict[str, Any]) -> HttpReply:
     info = {"page": 1, "page_size": 20, "total_number": len(pixels), "total_page": 1}
     return reply({"pixels": list(pixels), "page_info": info})
+
+
+def test_names_that_may_be_data_are_counted_together() -> None:
+    """Statistics have whatever was sent as a name: a person's address or number is not told."""
+    counts = {"SHOPPING": 2, "person@example.com": 3, "buyer 12025550187": 4, "ON_WEB_ORDER": 1}
+    assert _told(counts, asked=None) == {"SHOPPING": 2, "(others)": 7, "ON_WEB_ORDER": 1}
+    assert _told(counts, asked="person@example.com")["person@example.com"] == 3
