@@ -66,6 +66,9 @@ class Told(NamedTuple):
     notes: tuple[Note, ...] = ()
     is_odd: bool = False
 
+    def __repr__(self) -> str:
+        return "Told(hidden)"
+
 
 ODD: Final = Told(is_odd=True)
 

@@ -18,7 +18,6 @@ from functools import partial
 from itertools import chain, islice, pairwise, repeat
 from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from airflow_provider_tiktok.conversions.batching import Encoded
@@ -55,6 +54,7 @@ from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.event_mapping import constant_alone
 from airflow_provider_tiktok.conversions.mapping.event_paths import Field
 from airflow_provider_tiktok.conversions.mapping.grouping import ClosedKeys
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.validation import leave_out
 
 WITHOUT_COVERAGE: Final = ("invalid", "no_consent", "repeat")
@@ -63,7 +63,7 @@ WITHOUT_COVERAGE: Final = ("invalid", "no_consent", "repeat")
 # ------------------------------------------------------------------------------ one event at a time
 
 
-class Made(Struct, frozen=True, kw_only=True):
+class Made(Sealed, frozen=True, kw_only=True):
     """An event that was looked at as a whole.
 
     :param encoded: the event in wire form; ``None`` for one that is not to be sent.
