@@ -200,6 +200,12 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "extra-links": ["airflow_provider_tiktok.links.tiktok.EventsManagerLink"],
+        "plugins": [
+            {
+                "name": "tiktok_deliveries",
+                "plugin-class": "airflow_provider_tiktok.plugins.tiktok.TikTokDeliveriesPlugin",
+            },
+        ],
         "asset-uris": [
             {
                 "schemes": ["tiktok"],

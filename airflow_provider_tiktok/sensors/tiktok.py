@@ -49,6 +49,9 @@ _GRACE_S = 60.0
 # is tried once more (seen on Airflow 3.3).
 _LEAST_DEFERRAL_S = 5.0
 
+COUNTED_KEY = "tiktok_counted"
+"""XCom key of what TikTok had counted when the wait ended."""
+
 _FAILURES = (AirflowFailException, TemporaryFailure, AirflowSensorTimeout, AirflowTaskTimeout)
 
 
@@ -327,6 +330,28 @@ class TikTokEventsReceivedSensor(TikTokSensor):
         self.last_day = last_day
         self.min_events = min_events
         self.event_type = event_type
+
+    def execute(self, context: Context) -> Any:
+        """What TikTok had counted, once it is enough."""
+        return self._leave_count(context, super().execute(context))
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """What the trigger saw TikTok count."""
+        facts: dict[str, Any] = self._leave_count(context, super().execute_complete(context, event))
+        return facts
+
+    def _leave_count(self, context: Context, facts: Any) -> Any:
+        """Keep the count with its days, for the page that sets it beside what uploads had accepted."""
+        if isinstance(facts, dict) and "ti" in context:
+            last_day = _as_day(self.last_day, name="last_day") if self.last_day else datetime.now(UTC).date()
+            told = {
+                "server_events": facts.get("server_events"),
+                "pixel_code": self.pixel_code,
+                "first_day": _as_day(self.first_day, name="first_day").isoformat(),
+                "last_day": last_day.isoformat(),
+            }
+            context["ti"].xcom_push(key=COUNTED_KEY, value=told)
+        return facts
 
     def make_watch(self, *, advertiser_id: str, pixel_code: str | None) -> EventsWatch:
         """The pixel's counts."""

@@ -45,6 +45,9 @@ def dotted_paths() -> Iterator[str]:
     yield from (entry["python-module"] for entry in info["transfers"])
     yield from (entry["hook-class-name"] for entry in info["connection-types"])
     yield from info.get("extra-links", ())
+    yield from (entry["plugin-class"] for entry in info["plugins"])
+    for entry in info["asset-uris"]:
+        yield from (entry["handler"], entry["factory"], entry["to_openlineage_converter"])
     yield from info.get("notifications", ())
 
 
@@ -76,6 +79,9 @@ def test_info_names_the_distribution():
     assert project["entry-points"]["apache_airflow_provider"] == {
         "provider_info": "airflow_provider_tiktok.get_provider_info:get_provider_info"
     }
+    (plugin,) = info["plugins"]
+    module, _, name = plugin["plugin-class"].rpartition(".")
+    assert project["entry-points"]["airflow.plugins"] == {plugin["name"]: f"{module}:{name}"}
 
 
 @pytest.mark.parametrize("path", sorted(set(dotted_paths())))

@@ -1,0 +1,119 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""The page without a script, for Airflow 3.1: one table, its filters a plain form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from airflow_provider_tiktok.plugins.summary import OUTCOMES
+
+COLUMNS = ("When (UTC)", "Task", "Destination", "Events", "", "Why", "Match keys", "Dead letters")
+
+STYLE = """
+:root{color-scheme:light dark;--fg:#111827;--bg:#fff;--mut:#6b7280;--line:#e5e7eb}
+@media(prefers-color-scheme:dark){:root{--fg:#e5e7eb;--bg:#0b0b0c;--mut:#9ca3af;--line:#27272a}}
+body{font:14px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg);margin:16px 24px}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:6px 8px}
+th,td{border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}
+small{color:var(--mut)}form{display:flex;flex-wrap:wrap;gap:12px}
+.bar{display:flex;height:8px;width:120px;border-radius:4px;overflow:hidden;background:var(--line)}
+.accepted{background:#16a34a}.rejected{background:#dc2626}.skipped{background:#9ca3af}
+.unconfirmed{background:#d97706}.undelivered{background:#7c3aed}
+@media(max-width:640px){table,tbody,tr,td{display:block}thead{display:none}td{border:0}}
+"""
+
+
+def render(told: Mapping[str, Any], *, asked: Mapping[str, Any], offset: int, base: str) -> str:
+    """The page as HTML; whatever was read is escaped.
+
+    :param told: what ``summarise`` gave.
+    :param asked: the filters as they are set.
+    :param base: the path that Airflow itself is served under.
+    """
+    rows = "".join(_row(delivery, base) for delivery in told["deliveries"])
+    empty = f"<tr><td colspan={len(COLUMNS)}>No delivery here, or none that you may see.</td></tr>"
+    head = "".join(f"<th scope=col>{name}</th>" for name in COLUMNS)
+    counts = " · ".join(f"{told['counts'][name]:,} {name}" for name in OUTCOMES)
+    return (
+        f"<!doctype html><html lang=en><head><meta charset=utf-8><title>TikTok deliveries</title>"
+        f"<meta name=viewport content='width=device-width'><style>{STYLE}</style></head><body>"
+        f"<h1>TikTok deliveries</h1>{_form(told, asked)}<p>{told['total']:,} deliveries: {counts}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows or empty}</tbody></table>"
+        f"{_more(told, asked, offset)}</body></html>"
+    )
+
+
+def _form(told: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    choices = {
+        "days": ["1", "7", "30", "90", "365"],
+        "dag_id": ["", *told["choices"]["dags"]],
+        "destination": ["", *told["choices"]["destinations"]],
+        "outcome": ["", *OUTCOMES],
+    }
+    labels = {"days": "Days", "dag_id": "DAG", "destination": "Destination", "outcome": "Outcome"}
+    fields = "".join(
+        f"<label>{labels[name]} <select name={name}>{_options(values, asked[name])}</select></label>"
+        for name, values in choices.items()
+    )
+    return f"<form method=get>{fields}<button>Show</button></form>"
+
+
+def _options(values: Iterable[str], chosen: Any) -> str:
+    return "".join(
+        f'<option value="{escape(value)}"{" selected" if value == str(chosen or "") else ""}>'
+        f"{escape(value) or 'all'}</option>"
+        for value in values
+    )
+
+
+def _row(delivery: Mapping[str, Any], base: str) -> str:
+    index = f" [{delivery['map_index']}]" if delivery["map_index"] >= 0 else ""
+    task = f"{delivery['dag_id']}.{delivery['task_id']}{index}"
+    former = " <small>(former try)</small>" if delivery["is_former"] else ""
+    counts = ", ".join(f"{delivery[name]:,} {name}" for name in OUTCOMES if delivery[name]) or "none"
+    why = "<br>".join(
+        f"{escape(reason['rule'])} &times; {reason['count']:,} <small>{escape(reason['remedy'])}</small>"
+        for reason in delivery["reasons"]
+    )
+    if delivery["stopped_by"]:
+        why += f"<br>Stopped: {escape(delivery['stopped_by'])}"
+    keys = ", ".join(f"{escape(key)} {share:g} %" for key, share in delivery["coverage"].items())
+    letters = (
+        f"{delivery['dead_letters']:,} in <code>{escape(delivery['dead_letter_path'])}</code>"
+        if delivery["dead_letter_path"]
+        else ""
+    )
+    return (
+        f"<tr><td>{escape(delivery['at'][:19].replace('T', ' '))}</td>"
+        f'<td><a href="{escape(task_address(delivery, base))}">{escape(task)}</a>{former}'
+        f"<br><small>{escape(delivery['run_id'])}</small></td><td>{escape(delivery['destination'])}</td>"
+        f"<td>{counts}</td><td>{_bar(delivery)}</td><td>{why}</td><td>{keys}</td><td>{letters}</td></tr>"
+    )
+
+
+def _bar(delivery: Mapping[str, Any]) -> str:
+    total = max(delivery["read"], 1)
+    parts = "".join(
+        f'<i class={name} style="width:{100 * delivery[name] / total:.2f}%"></i>' for name in OUTCOMES
+    )
+    return f"<div class=bar>{parts}</div>"
+
+
+def task_address(delivery: Mapping[str, Any], base: str) -> str:
+    """Where Airflow shows the task."""
+    dag_id, run_id, task_id = (quote(delivery[name], safe="") for name in ("dag_id", "run_id", "task_id"))
+    mapped = f"/mapped/{delivery['map_index']}" if delivery["map_index"] >= 0 else ""
+    return f"{base}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{mapped}"
+
+
+def _more(told: Mapping[str, Any], asked: Mapping[str, Any], offset: int) -> str:
+    shown = offset + len(told["deliveries"])
+    if shown >= told["total"]:
+        return ""
+    query = urlencode({**{name: value for name, value in asked.items() if value}, "offset": shown})
+    return f'<p><a href="?{escape(query)}">Older deliveries</a></p>'
