@@ -140,26 +140,33 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "TikTok Events API",
                 "external-doc-url": "https://business-api.tiktok.com/portal/docs",
+                "how-to-guide": ["/docs/how_to/send_events.md", "/docs/how_to/pixels.md"],
+                "logo": "/integration-logos/tiktok-conversions.svg",
                 "tags": ["service"],
             },
             {
                 "integration-name": "LiveRamp",
                 "external-doc-url": "https://developers.liveramp.com",
+                "how-to-guide": ["/docs/how_to/liveramp.md"],
+                "logo": "/integration-logos/liveramp-envelopes.svg",
                 "tags": ["service"],
             },
             {
                 "integration-name": "Files of conversions",
                 "external-doc-url": "https://jsonlines.org",
+                "how-to-guide": ["/docs/how_to/files_and_queries.md"],
                 "tags": ["software"],
             },
             {
                 "integration-name": "SQL databases",
                 "external-doc-url": "https://peps.python.org/pep-0249/",
+                "how-to-guide": ["/docs/how_to/files_and_queries.md"],
                 "tags": ["software"],
             },
             {
                 "integration-name": "Python",
                 "external-doc-url": "https://docs.python.org/3/",
+                "how-to-guide": ["/docs/how_to/send_events.md"],
                 "tags": ["software"],
             },
         ],

@@ -25,6 +25,6 @@ class ReceiptRunFacet(RunFacet):
     @staticmethod
     def _get_schema() -> str:
         return (
-            "https://github.com/airflow-provider-tiktok-contributors/airflow-provider-tiktok/blob/"
+            "https://github.com/airflow-provider-tiktok/airflow-provider-tiktok/blob/"
             f"v{__version__}/docs/schemas/ReceiptRunFacet.json"
         )

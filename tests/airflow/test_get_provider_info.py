@@ -114,6 +114,21 @@ def test_integrations_are_declared():
     assert used <= declared
 
 
+def test_guides_and_logos_are_there():
+    """Every guide is a page of docs, every logo a picture that is code."""
+    for entry in get_provider_info()["integrations"]:
+        for guide in entry["how-to-guide"]:
+            assert (PROJECT / guide.lstrip("/")).read_text().startswith("# ")
+        if "logo" in entry:
+            assert (PROJECT / "docs" / entry["logo"].lstrip("/")).read_text().startswith("<svg ")
+
+
+def test_people_find_the_documentation():
+    """Airflow's list of providers links to it."""
+    urls = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["urls"]
+    assert {"Documentation", "Changelog", "Source", "Issues"} <= set(urls)
+
+
 def test_reading_the_info_is_cheap():
     """Every component of Airflow reads it at its start: it loads nothing but the standard library."""
     code = (
