@@ -111,6 +111,10 @@ class WireColumns(Protocol):
     """How a destination checks and writes events that travel as columns."""
 
     @property
+    def quick(self) -> Collection[str]:
+        """Event paths of which the kernels' plain values break no check here; see ``kernels.OFFERED``."""
+
+    @property
     def checked(self) -> frozenset[str]:
         """Rules that ``check`` asks of columns, so that they are not asked of single values."""
 

@@ -23,8 +23,8 @@ from typing import Any, Final, NamedTuple
 from msgspec import Raw
 
 from airflow_provider_tiktok.conversions.events import Drop, Violation
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
-from airflow_provider_tiktok.conversions.identifiers.table import DIGESTS_OF_NOTHING
+from airflow_provider_tiktok.conversions.identifiers import Identity, rows
+from airflow_provider_tiktok.conversions.identifiers.table import digests_of_nothing
 from airflow_provider_tiktok.conversions.values import NullValues
 
 Column = Sequence[Any]
@@ -495,10 +495,19 @@ def plain_phones(default: str | None) -> QuickColumn:
     return quick
 
 
-def quick_of(
-    path: str, identity: IdentityRules, *, nulls: NullValues, country: str | None
-) -> QuickColumn | None:
+OFFERED: Final = frozenset({*QUICK, "user.email", "user.external_id", "user.phone"})
+"""Event paths that there is a quick test for."""
+
+_ROWS: Final = {
+    f"user.{field.name}": field for field in rows("email", "phone", "external_id", "ttclid", "ttp", "lead_id")
+}
+"""The rows of identity tables that the quick tests of identifiers stand for."""
+
+
+def quick_of(path: str, identity: Identity, *, nulls: NullValues, country: str | None) -> QuickColumn | None:
     """The quick test of a field's columns; ``None`` where what repeats is remembered instead.
+
+    It stands for one rule: an identifier for which a destination's table has another row has none.
 
     :param nulls: texts that stand for no value.
     :param country: that persons have by default.
@@ -510,17 +519,20 @@ def quick_of(
     return lambda column: None if any(map(nulls.holds, column)) else test(column)
 
 
-def _quick_of(path: str, identity: IdentityRules, country: str | None) -> QuickColumn | None:
-    if path not in ("user.email", "user.external_id", "user.phone"):
+def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn | None:
+    row, rules = _ROWS.get(path), identity.rules
+    if row is not None and identity.row(row.name) != row:
+        return None
+    if row is None or path not in ("user.email", "user.external_id", "user.phone"):
         return QUICK.get(path)
     raw: QuickColumn | None = None
     if path == "user.phone":
-        return plain_phones(country or identity.phone_region) if identity.policy != "hashed" else None
+        return plain_phones(country or rules.phone_region) if rules.policy != "hashed" else None
     if path == "user.email":
         raw = plain_emails
-    elif not identity.lower_external_id:
+    elif not rules.lower_external_id:
         raw = digested(plain_ids)
-    digests = plain_digests(DIGESTS_OF_NOTHING[path.removeprefix("user.")])
-    if identity.policy == "auto":
+    digests = plain_digests(digests_of_nothing(row))
+    if rules.policy == "auto":
         return either(digests, raw) if raw else digests
-    return digests if identity.policy == "hashed" else raw
+    return digests if rules.policy == "hashed" else raw

@@ -227,12 +227,11 @@ class DeliverEventsOperator(HidingOperator):
 
         self._check_arguments()
         self._stop = stop = threading.Event()
-        mapping, identity, source = self._event_mapping(), self._identity_rules(), self.open_source()
+        mapping, source = self._event_mapping(), self.open_source()
         with self.open_destination(stop, context=context) as destination:
             delivery = deliver(
                 source,
                 mapping=mapping,
-                identity=identity,
                 destination=destination,
                 options=self._options(),
                 dead_letters=self._dead_letters(context, source),
@@ -290,7 +289,8 @@ class DeliverEventsOperator(HidingOperator):
         of_run = {} if self.limited_data_use is None else {"limited_data_use": self.limited_data_use}
         return {**of_run, **(self.defaults or {})}
 
-    def _identity_rules(self) -> IdentityRules:
+    def identity_rules(self) -> IdentityRules:
+        """What this task says of its identifiers."""
         from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 
         return IdentityRules(

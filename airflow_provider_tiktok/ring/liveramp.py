@@ -102,6 +102,7 @@ class SendToLiveRampOperator(DeliverEventsOperator):
         return LiveRampDestination(
             adapter,
             check=checks,
+            identity=self.identity_rules(),
             max_events=self.max_events_per_request,
             max_bytes=self.max_bytes_per_request,
             platforms=self.event_manager,

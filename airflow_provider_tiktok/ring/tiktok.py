@@ -161,6 +161,7 @@ class SendToTikTokOperator(DeliverEventsOperator):
             event_source_id=event_source_id,
             test_event_code=test_event_code,
             rules=self._validation_rules(),
+            identity=self.identity_rules(),
             limits=Limits(max_events=self.max_events_per_request, max_bytes=self.max_bytes_per_request),
         )
 

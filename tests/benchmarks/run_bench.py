@@ -28,7 +28,6 @@ import requests
 
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.http import RequestsTransport
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
@@ -172,7 +171,6 @@ def send(path: Path, url: str, *, validate_only: bool = False) -> Delivery:
     return deliver(
         FilesSource([path]),
         mapping=EventMapping(MAPPING, defaults=DEFAULTS),
-        identity=IdentityRules(),
         destination=destination,
         options=Options(max_in_flight=IN_FLIGHT, validate_only=validate_only),
     )

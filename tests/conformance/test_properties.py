@@ -53,6 +53,7 @@ class Road:
             event_source=event_source,
             event_source_id=SOURCE_IDS[event_source],
             rules=ValidationRules(event_source=event_source, now=lambda: NOW),
+            identity=IdentityRules(default_region="US"),
             limits=Limits(max_events=max_events),
         )
 
@@ -61,7 +62,6 @@ class Road:
         return deliver(
             source,
             mapping=EventMapping(**mapping),
-            identity=IdentityRules(default_region="US"),
             destination=self.destination,
             options=Options(max_in_flight=1),
             dead_letters=letters,

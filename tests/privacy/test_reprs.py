@@ -40,6 +40,7 @@ SHOWN = {
     "http.retry.RetryPolicy": "settings",
     "identifiers.options.IdentityRules": "settings",
     "identifiers.table.Field": "tables of the source",
+    "identifiers.preparation.Identity": "a table of the source, and settings",
     "identifiers.reasons._Reason": "tables of the source",
     "kernels.Note": "names of field and rule",
     "liveramp.envelopes.EnvelopeReply": "a status",

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
     from airflow_provider_tiktok.conversions.event_columns import WireColumns
     from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
+    from airflow_provider_tiktok.conversions.identifiers import Identity
 
 
 class Destination(Protocol):
-    """One API, for one run: fixed source id, fixed options, one connection."""
+    """One API, for one run: fixed source id, fixed options, one connection.
+
+    It owns its rules: its identity table, its checks, what an event may go without, and the wire form.
+    """
 
     @property
     def name(self) -> str:
@@ -35,11 +39,19 @@ class Destination(Protocol):
         """How large one request may be."""
 
     @property
+    def identity(self) -> Identity:
+        """How match keys are made: which identifiers leave, in which form, by which rule."""
+
+    @property
     def columns(self) -> WireColumns | None:
         """How events that travel as columns are checked and written; ``None``: each is made an object."""
 
     def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
-        """Everything the API would refuse in this event, ``event.violations`` included."""
+        """Everything the API would refuse in this event, ``event.violations`` included.
+
+        What the event can go without is a finding that is not fatal and says ``is_left_out``: the engine
+        leaves it out (``validation.leave_out``) and sends the rest.
+        """
 
     def encode(self, event: PreparedEvent) -> Encoded:
         """The event in its wire form, with its group; equal events give equal bytes.

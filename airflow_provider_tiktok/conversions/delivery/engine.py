@@ -55,7 +55,6 @@ from airflow_provider_tiktok.conversions.delivery.road import (
 from airflow_provider_tiktok.conversions.delivery.settling import FINAL, Resumption, Settlement
 from airflow_provider_tiktok.conversions.errors import TransientError
 from airflow_provider_tiktok.conversions.events import ConversionEvent, Outcome, Row, Violation
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepare
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 
 log = logging.getLogger(__name__)
@@ -92,7 +91,6 @@ def deliver(
     source: Source,
     *,
     mapping: EventMapping,
-    identity: IdentityRules,
     destination: Destination,
     options: Options | None = None,
     dead_letters: DeadLetters | None = None,
@@ -110,7 +108,7 @@ def deliver(
     :raises ConfigurationError: the dead letters cannot be written; nothing was sent.
     :raises ConversionsError: the source cannot tell whether it changed; nothing was sent.
     """
-    preparation = _Preparation(mapping, identity, destination, options or Options())
+    preparation = _Preparation(mapping, destination, options or Options())
     settlement = Settlement(
         dead_letters=dead_letters,
         resumption=_resumption(source, preparation, checkpoints),
@@ -144,20 +142,17 @@ def _resumption(
 class _Preparation:
     """Chunks to batches: the road, repeats, packing."""
 
-    def __init__(
-        self, mapping: EventMapping, identity: IdentityRules, destination: Destination, options: Options
-    ) -> None:
+    def __init__(self, mapping: EventMapping, destination: Destination, options: Options) -> None:
         self.mapping = mapping
         self.destination = destination
         self.options = options
-        self._identity = identity
-        self.road = Road(mapping, identity, destination, require_consent=options.require_consent)
+        self.road = Road(mapping, destination, require_consent=options.require_consent)
         self._repeats = Repeats(options.repeats_window)
         self._batcher = Batcher(destination.limits)
 
     def fingerprint(self, source: str) -> str:
         """A digest of what decides which events come of which rows."""
-        parts = (source, repr(self.mapping), repr(self._identity), self.destination.address)
+        parts = (source, repr(self.mapping), repr(self.destination.identity.rules), self.destination.address)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def settle(self, events: Events, settlement: Settlement) -> None:
@@ -197,11 +192,11 @@ class _Preparation:
         """What is wrong with an event that is not to be sent yet."""
         if self.options.require_consent and event.consent is not True:
             return (_NO_CONSENT,)
-        return self.destination.check(prepare(event, self._identity))
+        return self.destination.check(self.destination.identity.prepare(event))
 
     def renewed(self) -> _Preparation:
         """The same for a reading that begins anew."""
-        anew = _Preparation(self.mapping, self._identity, self.destination, self.options)
+        anew = _Preparation(self.mapping, self.destination, self.options)
         self._repeats = anew._repeats  # who was told of this one forgets there
         return anew
 

@@ -39,7 +39,7 @@ from airflow_provider_tiktok.conversions.events import (
     Row,
     Violation,
 )
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules, id_of_content, prepare
+from airflow_provider_tiktok.conversions.identifiers import id_of_content
 from airflow_provider_tiktok.conversions.kernels import (
     ODD,
     Findings,
@@ -95,13 +95,11 @@ class Careful:
     def __init__(
         self,
         mapping: EventMapping,
-        identity: IdentityRules,
         destination: Destination,
         *,
         require_consent: bool,
     ) -> None:
         self._mapping = mapping
-        self._identity = identity
         self._destination = destination
         self._require_consent = require_consent
 
@@ -115,7 +113,7 @@ class Careful:
         """The event's line, or the result that it has without being sent."""
         if self._require_consent and event.consent is not True:
             return Made(row=event.row, rows=event.rows, result=_without_consent(event))
-        prepared = prepare(event, self._identity)
+        prepared = self._destination.identity.prepare(event)
         findings = self._destination.check(prepared)
         made = Made(row=event.row, rows=event.rows, prepared=prepared, findings=findings)
         if any(finding.is_fatal for finding in findings):
@@ -130,7 +128,7 @@ class Careful:
 
     def told(self, event: ConversionEvent) -> tuple[PreparedEvent, tuple[Violation, ...]]:
         """An event of a single field, prepared, and what is found in it."""
-        prepared = prepare(event, self._identity)
+        prepared = self._destination.identity.prepare(event)
         return prepared, self._destination.check(prepared)
 
 
@@ -496,15 +494,14 @@ class Road:
     def __init__(
         self,
         mapping: EventMapping,
-        identity: IdentityRules,
         destination: Destination,
         *,
         require_consent: bool = False,
     ) -> None:
         self._mapping = mapping
-        self._identity = identity
+        self._identity = destination.identity
         self._require_consent = require_consent
-        self._careful = Careful(mapping, identity, destination, require_consent=require_consent)
+        self._careful = Careful(mapping, destination, require_consent=require_consent)
         self._wire = destination.columns
         self._most_bytes = destination.limits.max_bytes - destination.limits.overhead_bytes
         self._group_by = mapping.group_by
@@ -569,7 +566,9 @@ class Road:
     def _kernel_of(self, field: Field) -> Kernel:
         mapping = self._mapping
         default = mapping.default_of("phone_region") or mapping.default_of("user.country")
-        quick = quick_of(field.path, self._identity, nulls=mapping.nulls, country=default)
+        quick = None
+        if self._wire is not None and field.path in self._wire.quick:
+            quick = quick_of(field.path, self._identity, nulls=mapping.nulls, country=default)
         return Kernel(
             partial(self._tell, field), quick=quick, remembers=quick is None or field.path == "user.phone"
         )

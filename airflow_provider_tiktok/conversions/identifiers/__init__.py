@@ -3,9 +3,9 @@
 
 """Identifiers: from raw personal data to match keys that may be sent.
 
-The last room that sees raw personal data. One table, ``FIELDS``, says for every identifier how it is
-normalised and in which form it leaves: as a digest, plain, or untouched. The room knows no column name,
-no API field and no limit of an API.
+The last room that sees raw personal data. A destination's table says for every identifier how it is
+normalised and in which form it leaves: as a digest, plain, or untouched; ``FIELDS`` has rows to pick from.
+The room knows no column name, no API, and no limit of one.
 
 Rules that hold for every field but the untouched ones:
 
@@ -20,15 +20,22 @@ Rules that hold for every field but the untouched ones:
 
 The values under "SHA-256" are the lower-case hex digest of the normalised text in UTF-8.
 
-Source: TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11. Where the page is silent the rule is
-the narrowest one: ``external_id`` keeps its case, as in TikTok's own server-side tag template.
+The offered rows are made for TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11. Where the page is
+silent the rule is the narrowest one: ``external_id`` keeps its case, as in TikTok's own server-side tag
+template.
 """
 
 from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_event_id, id_of_content
 from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules, Policy
-from airflow_provider_tiktok.conversions.identifiers.preparation import prepare
+from airflow_provider_tiktok.conversions.identifiers.preparation import Identity, prepare
 from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REASONS, DROP_REMEDIES, FAULTS
-from airflow_provider_tiktok.conversions.identifiers.table import DIGEST_OF_NOTHING, FIELDS, Field, Form
+from airflow_provider_tiktok.conversions.identifiers.table import (
+    DIGEST_OF_NOTHING,
+    FIELDS,
+    Field,
+    Form,
+    rows,
+)
 
 __all__ = [
     "COUNTRY_CODES",
@@ -39,9 +46,11 @@ __all__ = [
     "FIELDS",
     "Field",
     "Form",
+    "Identity",
     "IdentityRules",
     "Policy",
     "derive_event_id",
     "id_of_content",
     "prepare",
+    "rows",
 ]

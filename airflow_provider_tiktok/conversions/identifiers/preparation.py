@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from airflow_provider_tiktok.conversions.errors import EventError
@@ -24,10 +25,10 @@ from airflow_provider_tiktok.conversions.identifiers.event_ids import derive_eve
 from airflow_provider_tiktok.conversions.identifiers.options import IdentityRules
 from airflow_provider_tiktok.conversions.identifiers.reasons import FAULTS, dropped
 from airflow_provider_tiktok.conversions.identifiers.table import (
-    DIGESTS_OF_NOTHING,
     FIELDS,
     Field,
     Form,
+    digests_of_nothing,
     one_value,
 )
 from airflow_provider_tiktok.conversions.identifiers.text import as_digest, clean, is_digest
@@ -54,7 +55,28 @@ _WRONG: Final[Mapping[tuple[Form, str, bool], str]] = MappingProxyType(
 )
 
 
-def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
+class Identity(Struct, frozen=True, kw_only=True):
+    """How the match keys of one destination's events are made.
+
+    :param table: a row for every identifier that may leave; all others stay behind.
+    :param rules: what the run says of its identifiers.
+    """
+
+    table: tuple[Field, ...]
+    rules: IdentityRules = IdentityRules()
+
+    def prepare(self, event: ConversionEvent) -> PreparedEvent:
+        """The event with match keys in place of raw identifiers (see ``prepare``)."""
+        return prepare(event, self.rules, table=self.table)
+
+    def row(self, name: str) -> Field | None:
+        """The table's row for an identifier; ``None`` for one that stays behind."""
+        return next((field for field in self.table if field.name == name), None)
+
+
+def prepare(
+    event: ConversionEvent, rules: IdentityRules, *, table: Sequence[Field] = FIELDS
+) -> PreparedEvent:
     """The event with match keys in place of raw identifiers, and with an ``event_id``.
 
     Bad data raises nothing: what had to be left out is in ``dropped``, what keeps the event back in
@@ -65,8 +87,10 @@ def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
     by the run's ``default_region``.
 
     An event without an ``event_id`` gets one from its content, unless something is wrong with it.
+
+    :param table: a row for every identifier that may leave; the others are left out.
     """
-    user, findings = _prepare_user(event, rules=rules)
+    user, findings = _prepare_user(event, rules=rules, table=table)
     faults = tuple(Violation(path, rule, FAULTS[rule]) for path, rule in findings if rule in FAULTS)
     prepared = PreparedEvent(
         row=event.row,
@@ -90,7 +114,7 @@ def prepare(event: ConversionEvent, rules: IdentityRules) -> PreparedEvent:
 
 
 def _prepare_user(
-    event: ConversionEvent, *, rules: IdentityRules
+    event: ConversionEvent, *, rules: IdentityRules, table: Sequence[Field]
 ) -> tuple[PreparedUser, list[tuple[str, str]]]:
     """The match keys, and (path, rule) of everything that was left out."""
     policy = _STRICTER.get(rules.policy, rules.policy) if event.is_hashed else rules.policy
@@ -98,7 +122,7 @@ def _prepare_user(
     findings: list[tuple[str, str]] = []
     if event.user.phone:
         rules = rules.of_row((event.phone_region or "").strip() or event.user.country)
-    for field in FIELDS:
+    for field in table:
         given = getattr(event.user, field.name)
         if not given:
             continue
@@ -153,7 +177,7 @@ def _sendable(text: str, *, field: Field, rules: IdentityRules, policy: str) -> 
         if field.form is not Form.DIGEST:
             return normalised
         digest = sha256(normalised.encode()).hexdigest()
-    if digest in DIGESTS_OF_NOTHING[field.name]:
+    if digest in digests_of_nothing(field):
         raise EventError("hash_of_nothing")
     return digest
 

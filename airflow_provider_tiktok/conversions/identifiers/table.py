@@ -1,13 +1,14 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""The identity table: every identifier, the form it leaves in, and its rule."""
+"""The rows that identity tables are made of: an identifier, the form it leaves in, and its rule."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -57,7 +58,7 @@ def one_value(text: str) -> tuple[str, ...]:
 
 
 class Field(NamedTuple):
-    """One line of the identity table.
+    """One row of an identity table.
 
     :param normalise: text without white space around it → text to hash or send; ``EventError`` with a
         drop reason where the text is of no use, empty where nothing is left of it.
@@ -73,7 +74,7 @@ class Field(NamedTuple):
 
 
 def email_of(text: str, _rules: IdentityRules) -> str:
-    """Lower-cased and unwrapped; no folding of dots or plus signs, since TikTok does none."""
+    """Lower-cased and unwrapped, without folding of dots or plus signs."""
     return normalise_email(refuse_other_digest(text, rule="other_digest"))
 
 
@@ -85,7 +86,7 @@ def phone_of(text: str, rules: IdentityRules) -> str:
 def normalise_external_id(text: str, rules: IdentityRules) -> str:
     """The text in its own case, or lower-cased where the run asks for it.
 
-    It must equal what the pixel sends, and TikTok's own tag templates keep the case. 32 hex digits are a UUID
+    It must equal what a pixel sends, and public tag templates keep the case. 32 hex digits are a UUID
     as often as an MD5, and are taken as they are.
     """
     if len(text) == _BASE64_LENGTH:
@@ -147,7 +148,7 @@ def normalise_att_status(text: str, rules: IdentityRules) -> str:
 
 
 def never_hashed(text: str, rules: IdentityRules) -> str:
-    """The text to the last blank, if it is none of the digests that TikTok cannot use here."""
+    """The text to the last blank, if it is no digest, which would be of no use here."""
     if is_digest(text.strip()):
         raise EventError("hashed_but_must_be_plain")
     return untouched(text, rules)
@@ -198,15 +199,18 @@ FIELDS: Final = (
     Field("envelope", Form.UNTOUCHED, untouched),
     Field("session_id", Form.UNTOUCHED, untouched),
 )
-"""The identity table: every identifier, the form it leaves in, and its rule."""
+"""A row for every identifier, for destinations to pick from and to change."""
+
+_OFFERED: Final = {field.name: field for field in FIELDS}
 
 
-def _digests_of_nothing(field: Field) -> frozenset[str]:
+def rows(*names: str) -> tuple[Field, ...]:
+    """The offered rows of these identifiers, in this order."""
+    return tuple(_OFFERED[name] for name in names)
+
+
+@cache
+def digests_of_nothing(field: Field) -> frozenset[str]:
+    """What hashing empty columns and null markers gives: it would make one person of many."""
     texts = spellings_of_nothing(field.nulls) | ({"+"} if field.name == "phone" else set())
     return frozenset(sha256(text.encode()).hexdigest() for text in texts)
-
-
-DIGESTS_OF_NOTHING: Final = {
-    field.name: _digests_of_nothing(field) for field in FIELDS if field.form in (Form.DIGEST, Form.EITHER)
-}
-"""What hashing empty columns and null markers gives, by field: it would make one person of many."""

@@ -46,6 +46,7 @@ from airflow_provider_tiktok.conversions.http import (
     judge_status,
     wait_unstopped,
 )
+from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
 from airflow_provider_tiktok.conversions.liveramp.payload import (
     DEVICE_KEYS,
     TIKTOK,
@@ -95,6 +96,14 @@ _HINTS: Final[Mapping[int, str]] = MappingProxyType(
         "Web, the configuration's Admin tab).",
         422: _NOT_SET_UP,
     }
+)
+
+
+IDENTITY_TABLE: Final = rows(
+    # These never go this way; they are for the dead letters, which may be sent to TikTok, too.
+    *("email", "phone", "external_id", "first_name", "last_name", "zip_code", "city", "state", "country"),
+    *("ttclid", "ttp", "ip", "user_agent", "locale", "idfa", "gaid", "idfv", "att_status", "lead_id"),
+    *("envelope", "session_id"),
 )
 
 
@@ -239,6 +248,7 @@ class LiveRampDestination:
     """LiveRamp, as the engine's destination.
 
     :param check: what is wrong with an event (``rules.EventChecks``).
+    :param identity: what the run says of its identifiers.
     :param platforms: whom LiveRamp shall pass events on to.
     :param pass_on: LiveRamp's key in ``user_data`` to the match key to put there (see ``payload.encode``).
     :raises ConfigurationError: more events in a request than belong to a user session, or a match key that
@@ -250,6 +260,7 @@ class LiveRampDestination:
         client: AdapterClient,
         *,
         check: Callable[[PreparedEvent], tuple[Violation, ...]],
+        identity: IdentityRules | None = None,
         max_events: int = 20,
         max_bytes: int = 1_000_000,
         platforms: Sequence[str] = TIKTOK,
@@ -261,6 +272,7 @@ class LiveRampDestination:
                 f"max_events_per_request must be 1 to {MOST_EVENTS}: a request to LiveRamp holds events "
                 "of one user session."
             )
+        self.identity = Identity(table=IDENTITY_TABLE, rules=identity or IdentityRules())
         self._client = client
         self._check = check
         self._platforms = _checked_platforms(platforms)

@@ -20,7 +20,7 @@ from msgspec import defstruct
 
 from airflow_provider_tiktok.conversions.event_columns import EventColumns
 from airflow_provider_tiktok.conversions.events import Ad, App, Lead, Page, PreparedEvent, Violation
-from airflow_provider_tiktok.conversions.kernels import Findings, Note, note_of
+from airflow_provider_tiktok.conversions.kernels import OFFERED, Findings, Note, note_of
 from airflow_provider_tiktok.conversions.mapping.event_paths import Field
 from airflow_provider_tiktok.conversions.tiktok.payload import wire_value
 from airflow_provider_tiktok.conversions.validation import (
@@ -52,6 +52,7 @@ class TikTokColumns:
     :param rules: of the run.
     """
 
+    quick = OFFERED
     checked = frozenset({"not_for_this_source", "in_future", "too_old"})
 
     def __init__(self, rules: ValidationRules) -> None:

@@ -9,12 +9,13 @@ It has the methods that ``delivery.destination.Destination`` asks for, and knows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import structs
 
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
 from airflow_provider_tiktok.conversions.tiktok.client import MAX_EVENTS, TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.columns import TikTokColumns
 from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_frame, to_record
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.answers import Answer
     from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent, Violation
 
+IDENTITY_TABLE: Final = rows(
+    *("email", "phone", "external_id", "first_name", "last_name", "zip_code", "city", "state", "country"),
+    *("ttclid", "ttp", "ip", "user_agent", "locale", "idfa", "gaid", "idfv", "att_status", "lead_id"),
+    # Counted and never sent: LiveRamp's.
+    *("envelope", "session_id"),
+)
+
 
 class TikTokDestination:
     """One event source of TikTok, for one run.
@@ -32,6 +40,7 @@ class TikTokDestination:
     :param test_event_code: makes test events of the whole run.
     :param partner_name: a name that TikTok registered for the sender; leave it out unless you have one.
     :param rules: of the same event source.
+    :param identity: what the run says of its identifiers.
     :param limits: of one request; the bytes around the events are added here.
     :raises ConfigurationError: source and id do not fit together, the rules are of another source, or the
         limits are beyond TikTok's.
@@ -48,6 +57,7 @@ class TikTokDestination:
         test_event_code: str | None = None,
         partner_name: str | None = None,
         rules: ValidationRules,
+        identity: IdentityRules | None = None,
         limits: Limits | None = None,
     ) -> None:
         source = cast("EventSource", event_source)  # the next line refuses any other text
@@ -63,6 +73,7 @@ class TikTokDestination:
         self._partner_name = partner_name or None
         self._group = (source, event_source_id, self._test_event_code, self._partner_name)
         self._rules = rules
+        self.identity = Identity(table=IDENTITY_TABLE, rules=identity or IdentityRules())
         self.columns = TikTokColumns(rules)
         self._limits = _check_limits(limits or Limits(), overhead_bytes=self._overhead_bytes())
 

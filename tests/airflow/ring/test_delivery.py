@@ -25,6 +25,7 @@ from airflow_provider_tiktok.conversions.errors import (
 )
 from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.http import pace
+from airflow_provider_tiktok.conversions.identifiers import FIELDS, Identity, IdentityRules
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY, DeliverEventsOperator
@@ -43,8 +44,9 @@ class Destination:
     limits = Limits(max_events=2)
     columns = None
 
-    def __init__(self, send: Callable[[Batch], Answer]) -> None:
+    def __init__(self, send: Callable[[Batch], Answer], *, identity: IdentityRules) -> None:
         self.send = send
+        self.identity = Identity(table=FIELDS, rules=identity)
 
     def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
         return event.violations
@@ -77,7 +79,7 @@ class Send(DeliverEventsOperator):
     @contextmanager
     def open_destination(self, stop: threading.Event, *, context: Any) -> Iterator[Destination]:
         self.stops.append(stop)
-        yield Destination(self.answer)
+        yield Destination(self.answer, identity=self.identity_rules())
 
 
 @pytest.fixture

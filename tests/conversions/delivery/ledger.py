@@ -24,6 +24,7 @@ from airflow_provider_tiktok.conversions.errors import (
     UnconfirmedError,
 )
 from airflow_provider_tiktok.conversions.events import PreparedEvent, Row, Violation
+from airflow_provider_tiktok.conversions.identifiers import FIELDS, Identity, IdentityRules
 
 Mood = Callable[[Batch], Answer | None]
 """What the API does about one request instead of its work; ``None`` for its work."""
@@ -47,7 +48,9 @@ class Ledger:
         max_events: int = 10,
         max_bytes: int = 10**6,
         address: str = "one",
+        identity: IdentityRules | None = None,
     ) -> None:
+        self.identity = Identity(table=FIELDS, rules=identity or IdentityRules())
         self.address = address
         self.limits = Limits(max_events=max_events, max_bytes=max_bytes)
         self.bad = bad or set()

@@ -38,7 +38,7 @@ from tests.conversions.delivery.ledger import FAST, MOODS, Ledger, Rows, Steps, 
 
 def run(rows: list[Any], ledger: Ledger, *, source: Source | None = None, **arguments: Any) -> Delivery:
     """A run over these rows with the defaults of the tests."""
-    arguments = {"mapping": EventMapping(), "identity": IdentityRules(), "options": FAST, **arguments}
+    arguments = {"mapping": EventMapping(), "options": FAST, **arguments}
     return deliver(source or Rows(rows), destination=ledger, **arguments)
 
 
@@ -161,7 +161,7 @@ def test_a_changed_input_starts_over() -> None:
     for change in (
         {"source": Rows(rows, fingerprint="other")},
         {"mapping": EventMapping(timezone="Europe/Paris")},
-        {"identity": IdentityRules(lower_external_id=True)},
+        {"ledger": Ledger(identity=IdentityRules(lower_external_id=True))},
         {"ledger": Ledger(address="two")},
     ):
         run(rows, Ledger(moods=["works", "revoked"]), checkpoints=store, options=Options(max_in_flight=1))

@@ -24,7 +24,6 @@ from airflow_provider_tiktok.conversions.errors import (
     UnconfirmedError,
 )
 from airflow_provider_tiktok.conversions.http import RequestsTransport, RetryPolicy
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
@@ -104,7 +103,6 @@ def send(
     return deliver(
         RecordsSource(records),
         mapping=EventMapping(),
-        identity=IdentityRules(),
         destination=destination,
         options=Options(**{"max_in_flight": 1, **options}),
         checkpoints=store,

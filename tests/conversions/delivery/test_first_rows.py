@@ -16,7 +16,6 @@ from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Option
 from airflow_provider_tiktok.conversions.delivery.first_rows import FIRST_BYTES, FIRST_ROWS, take_first
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import PreparedEvent, UnreadableRow, Violation
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import Ledger, Rows, Store
 
@@ -61,7 +60,7 @@ def run(rows: Sequence[Any], *, columns: tuple[str, ...] | None = None, **argume
     source.columns = columns
     given = {"destination": Demanding(), **arguments}
     mapping = EventMapping(given.pop("mapping", MAPPING), defaults={"event": "Purchase"})
-    return deliver(source, mapping=mapping, identity=IdentityRules(), **given)
+    return deliver(source, mapping=mapping, **given)
 
 
 def test_optional_keys_that_no_record_has_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:

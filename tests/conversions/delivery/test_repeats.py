@@ -21,7 +21,6 @@ from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Option
 from airflow_provider_tiktok.conversions.delivery.repeats import Repeats
 from airflow_provider_tiktok.conversions.delivery.road import Events, Made
 from airflow_provider_tiktok.conversions.events import PreparedEvent
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import MOODS, Ledger, Rows, purchase
 
@@ -39,9 +38,7 @@ def order(event_id: str, value: int) -> dict[str, Any]:
 
 
 def run(rows: list[Any], ledger: Ledger, **arguments: Any) -> Delivery:
-    return deliver(
-        Rows(rows), mapping=EventMapping(), identity=IdentityRules(), destination=ledger, **arguments
-    )
+    return deliver(Rows(rows), mapping=EventMapping(), destination=ledger, **arguments)
 
 
 def counts(delivery: Delivery) -> dict[str, int]:

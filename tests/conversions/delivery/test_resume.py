@@ -22,7 +22,6 @@ from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.errors import TransientError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import Ledger, Rows, Steps, Store
 
@@ -148,7 +147,6 @@ def run(
             defaults={"event": "Purchase", "properties.currency": "USD"},
             group_by=["id"] if case.is_grouped else (),
         ),
-        identity=IdentityRules(),
         destination=ledger,
         options=Options(max_in_flight=case.max_in_flight),
         dead_letters=DeadLetters(letters, run="d/r/t", clock=lambda: TIME),

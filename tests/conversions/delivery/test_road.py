@@ -36,7 +36,7 @@ _OF_RULES = ("offline_keys", "require_page_url", "require_lead_id", "extra_event
 
 
 def parts_of(arguments: dict[str, Any], *, event_source: str = "web"):
-    """Mapping, identity and destination from an operator's arguments."""
+    """Mapping and destination from an operator's arguments."""
     defaults = dict(arguments.get("defaults") or {})
     if arguments.get("limited_data_use") is not None:
         defaults = {"limited_data_use": arguments["limited_data_use"], **defaults}
@@ -54,6 +54,7 @@ def parts_of(arguments: dict[str, Any], *, event_source: str = "web"):
         TikTokClient("token", base_url="http://127.0.0.1:9", transport=None),  # type: ignore[arg-type]
         event_source=event_source,
         event_source_id=SOURCE_IDS[event_source],
+        identity=identity,
         rules=ValidationRules(
             event_source=event_source,  # type: ignore[arg-type]
             now=lambda: NOW,
@@ -62,7 +63,7 @@ def parts_of(arguments: dict[str, Any], *, event_source: str = "web"):
             **rules,
         ),
     )
-    return mapping, identity, destination
+    return mapping, destination
 
 
 def told_by_careful(rows: Sequence[Any], parts: Any, *, require_consent: bool = False) -> list[Any]:

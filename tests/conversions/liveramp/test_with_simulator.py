@@ -20,7 +20,6 @@ from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.errors import AuthorizationError, ConfigurationError
 from airflow_provider_tiktok.conversions.http import RequestsTransport
-from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.liveramp.adapter import (
     AdapterClient,
     LiveRampDestination,
@@ -100,7 +99,6 @@ def run(records: Any, adapter: AdapterClient, **arguments: Any) -> Delivery:
     return deliver(
         LiveRampRecords(RecordsSource(records)),
         mapping=EventMapping(),
-        identity=IdentityRules(),
         destination=LiveRampDestination(adapter, check=checks()),
         options=Options(),
         **arguments,
