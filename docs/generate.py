@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, DROP_REMEDIES, FAULTS
+from airflow_provider_tiktok.conversions.readers import RULES as READER_RULES
 from airflow_provider_tiktok.conversions.tiktok.return_codes import as_markdown
 from airflow_provider_tiktok.conversions.validation import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
@@ -56,7 +57,7 @@ def pages() -> dict[str, str]:
 
 
 def _rules() -> Iterator[str]:
-    read = {name: remedy for name, remedy in REMEDIES.items() if name not in RULES}
+    read = {name: text for name, text in {**REMEDIES, **READER_RULES}.items() if name not in RULES}
     marked = {name: remedy for name, remedy in FAULTS.items() if name not in RULES}
     yield from _table("While a value is read", "rule", "remedy", read)
     yield from _table("While an identifier is prepared", "rule", "remedy", marked)

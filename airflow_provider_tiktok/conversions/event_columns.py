@@ -45,6 +45,8 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     open_field,
     open_field_at,
 )
+from airflow_provider_tiktok.conversions.mapping.mapped import ItemList, Source
+from airflow_provider_tiktok.conversions.mapping.nested import heads_of, leads_inside
 from airflow_provider_tiktok.conversions.values import NullValues
 
 CURRENCY: Final = "properties.currency"
@@ -67,9 +69,10 @@ class EventColumns:
     :ivar item_fields: names of the item fields that are there, in the order of ``Content``.
     :ivar items: values of these fields, a tuple an item, item after item; ``offsets`` says which items are
         whose: those of event n are from ``offsets[n]`` to ``offsets[n + 1]``.
+    :ivar left_out: event to why its row is left out, where that is certain.
     """
 
-    __slots__ = ("item_fields", "items", "offsets", "size", "wire")
+    __slots__ = ("item_fields", "items", "left_out", "offsets", "size", "wire")
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -77,6 +80,7 @@ class EventColumns:
         self.item_fields: tuple[str, ...] = ()
         self.items: list[tuple[Any, ...]] = []
         self.offsets: Sequence[int] = ()
+        self.left_out: Mapping[int, str] = {}
 
     def __repr__(self) -> str:
         return f"EventColumns({self.size})"
@@ -133,16 +137,20 @@ class RawColumns:
 
     :ivar found: field to its columns, in the order in which they are asked; a value a row.
     :ivar item_lists: a list of items a row, where records bring such; ``None`` for no list at all.
+    :ivar firsts: fields of which only the first value counts, though they take several.
     :ivar odd: places of rows that must be looked at as a whole.
+    :ivar left_out: place of a row to why it is left out; these are odd, too.
     """
 
-    __slots__ = ("found", "item_lists", "odd", "size")
+    __slots__ = ("firsts", "found", "item_lists", "left_out", "odd", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.found: dict[Field, list[Column]] = {}
         self.item_lists: list[list[Any] | None] | None = None
+        self.firsts: set[Field] = set()
         self.odd: set[int] = set()
+        self.left_out: dict[int, str] = {}
 
     def __repr__(self) -> str:
         return f"RawColumns({self.size})"
@@ -153,16 +161,74 @@ class RawColumns:
 
 
 def mapped_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
-    """The columns that a mapping names."""
+    """The columns that a mapping names, in the terms of their fields."""
     raw = RawColumns(len(chunk))
     raw.odd.update(chunk.unreadable)
-    for field, names in mapping.mapped:
-        if field.path == CONTENTS and len(names) == 1:
-            _add_items(raw, _column(chunk, names[0], raw.odd))
-            continue
-        for name in names:
-            raw.add(field, _column(chunk, name, raw.odd))
+    skipped: set[int] = set()
+    for one in mapping.mapped:
+        if one.field.is_collected and not one.is_collected:
+            raw.firsts.add(one.field)
+        for number, source in enumerate(one.sources):
+            column = _source_column(chunk, source, raw.odd)
+            reader = source.reader
+            if reader is not None:
+                if mapping.nulls:
+                    raw.odd.update(place for place, value in enumerate(column) if mapping.nulls.holds(value))
+                is_asked = number == 0 or one.is_collected
+                column = reader.column(column, raw.odd, skipped if is_asked else set())
+            if one.field.path == CONTENTS and len(one.sources) == 1:
+                _add_items(raw, column)
+            else:
+                raw.add(one.field, column)
+    _leave_out(raw, chunk, mapping, skipped=skipped)
     return raw
+
+
+def _source_column(chunk: Chunk, source: Source, odd: set[int]) -> Column:
+    """The raw values of a source; of several columns the tuples of theirs."""
+    if source.items is not None:
+        return _item_lists(chunk, source, source.items, odd)
+    columns = [_column(chunk, name, odd) for name in source.columns]
+    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+
+
+def _item_lists(chunk: Chunk, source: Source, items: ItemList, odd: set[int]) -> Column:
+    """The items in the list of each row, by the names of their fields; ``None`` where there is no list."""
+    found: list[Any] = []
+    for place in range(len(chunk)):
+        listed: list[Any] | None = None
+        if place not in chunk.unreadable:
+            try:
+                members = source.get(_part_of_row(chunk, place, *source.columns))
+                listed, is_odd = items.plain(members) if type(members) is list else (None, False)
+            except Exception:  # the careful rules say what is wrong with it
+                is_odd = True
+            if is_odd:
+                odd.add(place)
+        found.append(listed)
+    return found
+
+
+def _leave_out(raw: RawColumns, chunk: Chunk, mapping: EventMapping, *, skipped: set[int]) -> None:
+    """Take down which rows are left out; a row that cannot be read, or judged, is none of them."""
+    unsure: set[int] = set(chunk.unreadable)
+    if chunk.names is None:
+        unsure.update(n for n in range(len(chunk)) if not isinstance(chunk.row(n), Mapping))
+    for tests, is_left, reason in (
+        (mapping.rows.drop, True, "in_drop_rows"),
+        (mapping.rows.keep, False, "not_in_keep_rows"),
+    ):
+        for test in tests:
+            for place, told in enumerate(test.column(_column(chunk, test.column_name, unsure))):
+                if told is None:
+                    unsure.add(place)
+                elif told is is_left:
+                    raw.left_out.setdefault(place, reason)
+    for place in skipped:
+        raw.left_out.setdefault(place, "skipped_value")
+    raw.odd.update(unsure, raw.left_out)
+    for place in unsure:
+        raw.left_out.pop(place, None)
 
 
 def _column(chunk: Chunk, name: str, odd: set[int]) -> Column:
@@ -171,7 +237,7 @@ def _column(chunk: Chunk, name: str, odd: set[int]) -> Column:
     :param odd: gets the places of rows in which the way cannot be gone.
     """
     column = chunk.column(name)
-    if "." not in name or not has_none(column):
+    if not leads_inside(name) or not has_none(column):
         return column
     get, found = getter(name), list(column)
     for place in range(len(column)):
@@ -183,12 +249,13 @@ def _column(chunk: Chunk, name: str, odd: set[int]) -> Column:
     return found
 
 
-def _part_of_row(chunk: Chunk, place: int, name: str) -> Mapping[str, Any]:
-    """The columns of a row in which the way to a value can begin."""
+def _part_of_row(chunk: Chunk, place: int, *names: str) -> Mapping[str, Any]:
+    """The columns of a row in which the ways to values can begin, and those that go by these names."""
     if chunk.names is None:
         row = chunk.row(place)
         return row if isinstance(row, Mapping) else {}
-    return {one: chunk.column(one)[place] for one in chunk.names if name.startswith(f"{one}.")}
+    asked = (one for name in names for one in (name, *heads_of(name)))
+    return {one: chunk.column(one)[place] for one in asked if one in chunk.names}
 
 
 def record_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
@@ -215,6 +282,8 @@ def record_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
     for columns in raw.found.values():
         if len(columns) > 1:
             _join_names(raw, columns)
+    if mapping.rows:
+        _leave_out(raw, chunk, mapping, skipped=set())
     return raw
 
 
@@ -436,6 +505,8 @@ class ColumnPlan:
         owners = groups.owners() if groups is not None else None
         findings.odd.update(raw.odd if owners is None else (owners[row] for row in raw.odd))
         events = EventColumns(len(chunk) if groups is None else groups.size)
+        if groups is None:
+            events.left_out = raw.left_out
         item_columns: dict[str, list[Any]] = {}
         for field, others in BESIDE.items():
             if field in raw.found:
@@ -448,7 +519,10 @@ class ColumnPlan:
             elif field.section == "mileage" or field.name == "is_hashed":
                 _mark_values(columns, findings, owners=owners)
             else:
-                events.wire[field.path] = self._event_column(field, columns, groups, findings)
+                is_first = field in raw.firsts
+                events.wire[field.path] = self._event_column(
+                    field, columns, groups, findings, is_first=is_first
+                )
         if raw.item_lists is not None:
             self._take_lists(events, raw.item_lists, groups, findings)
             if item_columns:
@@ -472,19 +546,31 @@ class ColumnPlan:
         return kernel
 
     def _event_column(
-        self, field: Field, columns: list[Column], groups: Groups | None, findings: Findings
+        self,
+        field: Field,
+        columns: list[Column],
+        groups: Groups | None,
+        findings: Findings,
+        *,
+        is_first: bool,
     ) -> list[Any]:
-        """One value an event of a field that is no part of an item."""
-        if groups is None:
-            return self._joined(field, columns, findings)
-        if field.is_collected and field.section != "user":
-            return self._collected(field, columns, groups, findings)
-        return self._joined(field, [groups.first_values(one, findings.odd) for one in columns], findings)
+        """One value an event of a field that is no part of an item.
 
-    def _joined(self, field: Field, columns: list[Column], findings: Findings) -> list[Any]:
+        :param is_first: whether only the first value counts, though the field takes several.
+        """
+        if groups is None:
+            return self._joined(field, columns, findings, is_first=is_first)
+        if field.is_collected and field.section != "user":
+            return self._collected(field, columns, groups, findings, is_first=is_first)
+        firsts: list[Column] = [groups.first_values(one, findings.odd) for one in columns]
+        return self._joined(field, firsts, findings, is_first=is_first)
+
+    def _joined(
+        self, field: Field, columns: list[Column], findings: Findings, *, is_first: bool = False
+    ) -> list[Any]:
         if len(columns) == 1:
             return self._kernel(field)(columns[0], findings)
-        if not field.is_collected:
+        if is_first or not field.is_collected:
             return self._first_of(field, columns, findings)
         kernel = self._kernel(field)
         joined = kernel(columns[0], findings)
@@ -515,14 +601,24 @@ class ColumnPlan:
         return joined
 
     def _collected(
-        self, field: Field, columns: list[Column], groups: Groups, findings: Findings
+        self,
+        field: Field,
+        columns: list[Column],
+        groups: Groups,
+        findings: Findings,
+        *,
+        is_first: bool,
     ) -> list[Any]:
         """The lists of all rows of an event, one behind the other."""
         owners = groups.owners()
         kernel = self._kernel(field)
         rows: list[list[Any]] = [[] for _ in owners]
-        for column in columns:
-            for row, values in zip(rows, kernel(column, findings, owners=owners), strict=True):
+        if is_first:
+            told = [self._first_of(field, columns, findings, owners=owners)]
+        else:
+            told = [kernel(column, findings, owners=owners) for column in columns]
+        for one in told:
+            for row, values in zip(rows, one, strict=True):
                 row.extend(values or ())
         firsts = groups.firsts
         return [list(chain(*rows[firsts[n] : firsts[n + 1]])) or None for n in range(groups.size)]

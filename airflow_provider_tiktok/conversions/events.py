@@ -324,12 +324,15 @@ class ConversionEvent(_Event, frozen=True, kw_only=True):
     :param is_hashed: the record's own word that its identifiers are digests already, ``None`` for none.
     :param phone_region: country whose telephone numbers may come without a country code, as a code of ISO
         3166; it comes before ``user.country``, and unlike that is never sent.
+    :param left_out: why the run leaves these rows out, ``None`` where it does not. Nothing else is kept of
+        them.
     """
 
     user: RawUser = RawUser()
     consent: bool | None = None
     is_hashed: bool | None = None
     phone_region: str | None = None
+    left_out: str | None = None
 
 
 class PreparedEvent(_Event, frozen=True, kw_only=True):
@@ -352,7 +355,8 @@ class EventResult(Sealed, frozen=True, kw_only=True):
     """The answer for one event.
 
     :param reason: short stable name: ``invalid`` (we found it wrong), ``refused`` (the API did),
-        ``no_consent``, ``repeat``, ``answer_lost``, ``not_sent``; empty for accepted.
+        ``no_consent``, ``repeat``, ``not_in_keep_rows``, ``in_drop_rows``, ``skipped_value``,
+        ``answer_lost``, ``not_sent``; empty for accepted.
     :param code: the API's return code, ``None`` where the API was not asked.
     :param message: the API's words with everything that looks like a value taken out.
     :param prepared: the event as it would be sent, for the dead letters; ``None`` for none.

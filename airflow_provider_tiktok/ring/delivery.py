@@ -54,9 +54,10 @@ class DeliverEventsOperator(HidingOperator):
     """Sends every event of a source to a destination, and returns the receipt.
 
     :param mapping: event path to column, or to several: ``{"user.email": ["email", "billing_email"]}``. All
-        of them count for paths that take several values, else the first that has one. ``data.email`` finds
-        its way into objects and JSON text. ``None``: records come in the API's own shape, or flat with
-        well-known names.
+        of them count for paths that take several values, else the first that has one. ``data.email`` and
+        ``line_items[].sku`` find their way into objects, lists and JSON text. A column may come with what it
+        holds, ``column("created", unit="ms")``, also as ``{"column": "created", "unit": "ms"}``. ``None``:
+        records come in the API's own shape, or flat with well-known names.
     :param defaults: event path to the value used where a row has none.
     :param group_by: consecutive rows with equal values in these columns are line items of one event. Order
         the source by them: rows whose key comes back later are rejected, as are rows of one event that
@@ -66,6 +67,10 @@ class DeliverEventsOperator(HidingOperator):
     :param timezone: of times that name none, such as ``America/New_York``. ``None``: such times are refused.
     :param null_values: texts that stand for no value in any column, such as ``-99``. ``NULL``, ``N/A``
         and their like need not be named: identifiers and ids that hold one are absent, and counted.
+    :param keep_rows: column to values, such as ``{"financial_status": ["paid"]}``: rows with another value
+        in any of these columns are skipped and counted, and nothing of them is kept. ``None`` stands for no
+        value.
+    :param drop_rows: column to values: rows with one of the values in any of these columns are skipped.
     :param default_region: country of telephone numbers without a country code, such as ``US``, in rows that
         name none in ``phone_region`` or ``user.country``. ``None``: such numbers are left out and counted.
     :param identity_policy: ``auto`` hashes what is not hashed yet; ``raw`` refuses digests, ``hashed``
@@ -111,12 +116,14 @@ class DeliverEventsOperator(HidingOperator):
     def __init__(
         self,
         *,
-        mapping: Mapping[str, str | Sequence[str]] | None = None,
+        mapping: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
         group_by: str | Sequence[str] = (),
         event_id_from: str | Sequence[str] = (),
         timezone: str | None = None,
         null_values: Sequence[str] = (),
+        keep_rows: Mapping[str, Any] | None = None,
+        drop_rows: Mapping[str, Any] | None = None,
         default_region: str | None = None,
         identity_policy: str = "auto",
         lower_external_id: bool = False,
@@ -139,12 +146,15 @@ class DeliverEventsOperator(HidingOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        _check_readers(mapping)
         self.mapping = mapping
         self.defaults = defaults
         self.group_by = group_by
         self.event_id_from = event_id_from
         self.timezone = timezone
         self.null_values = null_values
+        self.keep_rows = keep_rows
+        self.drop_rows = drop_rows
         self.default_region = default_region
         self.identity_policy = identity_policy
         self.lower_external_id = lower_external_id
@@ -281,6 +291,8 @@ class DeliverEventsOperator(HidingOperator):
             event_id_from=self.event_id_from,
             timezone=self.timezone,
             null_values=self.null_values,
+            keep_rows=self.keep_rows,
+            drop_rows=self.drop_rows,
             ttclid_from_url=self.ttclid_from_url,
         )
 
@@ -321,3 +333,15 @@ class DeliverEventsOperator(HidingOperator):
                 "end. Give another, or a path to read that does not match it."
             )
         return DeadLetters(path, run=run_label(context))
+
+
+def _check_readers(mapping: object) -> None:
+    """Passes if all that is said of columns is right; if not, the DAG file shows it."""
+    if not isinstance(mapping, Mapping):
+        return
+    listed = (columns if isinstance(columns, list) else [columns] for columns in mapping.values())
+    said = (one for columns in listed for one in columns)
+    if any(isinstance(one, Mapping) for one in said):
+        from airflow_provider_tiktok.conversions.readers import check_readers
+
+        check_readers(mapping)

@@ -72,6 +72,14 @@ def test_parsing_loads_nothing_heavy(name: str, loaded_more: set[str]):
     assert not {module for module in loaded_more if module == name or module.startswith(f"{name}.")}
 
 
+def test_readers_load_nothing_heavy():
+    """Nor does what a DAG file says of columns."""
+    source = "from airflow_provider_tiktok.mapping import SKIP, column; column('created', unit='ms')"
+    loaded = loaded_by(source)
+    assert "airflow_provider_tiktok.conversions.readers" in loaded
+    assert not loaded.intersection((*HEAVY, "airflow"))
+
+
 def test_parsing_loads_little_of_ours(loaded_more: set[str]):
     """Of the library, parsing needs the errors and how addresses are shown."""
     ours = {module for module in loaded_more if module.startswith("airflow_provider_tiktok.conversions.")}

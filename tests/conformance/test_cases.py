@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from airflow_provider_tiktok.conversions.identifiers import DIGEST_OF_NOTHING, DROP_REASONS, FAULTS
+from airflow_provider_tiktok.conversions.readers import RULES as READER_RULES
 from airflow_provider_tiktok.conversions.validation import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
@@ -140,7 +141,7 @@ def test_claims_are_told_apart():
 def test_every_rule_has_a_case():
     """Whatever can be said of an event or an identifier is said in a case."""
     said = {told.rpartition(": ")[2] for case in CASES for told in (*case.rejects, *case.warns, *case.drops)}
-    rules = {str(rule) for rule in (*RULES, *REMEDIES, *FAULTS, *DROP_REASONS)}
+    rules = {str(rule) for rule in (*RULES, *REMEDIES, *READER_RULES, *FAULTS, *DROP_REASONS)}
     assert sorted(rules - said) == sorted(OUT_OF_REACH)
 
 

@@ -65,8 +65,8 @@ def _lacking_everywhere(mapping: EventMapping, rows: Sequence[Row], *, find: Fin
     """Paths at which every event of these rows has a fault that keeps it back."""
     common: frozenset[str] | None = None
     for event in mapping.events(rows):
-        if any(violation.path == "" for violation in event.violations):
-            continue  # an unreadable row says nothing of the others
+        if event.left_out is not None or any(violation.path == "" for violation in event.violations):
+            continue  # a row that is left out, or cannot be read, says nothing of the others
         paths = frozenset(finding.path for finding in find(event) if finding.is_fatal)
         common = paths if common is None else common & paths
         if not common:

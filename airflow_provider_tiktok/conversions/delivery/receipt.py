@@ -33,7 +33,10 @@ MAX_RULES_TOLD = 200
 
 _STATUS = re.compile(r"HTTP status [0-9]{3}")
 
-_WITHOUT_COVERAGE = ("invalid", "no_consent", "repeat")
+LEFT_OUT = ("not_in_keep_rows", "in_drop_rows", "skipped_value")
+"""Why rows are left out because the run says so."""
+
+_WITHOUT_COVERAGE = ("invalid", "no_consent", "repeat", *LEFT_OUT)
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -57,9 +57,6 @@ from airflow_provider_tiktok.conversions.mapping.grouping import ClosedKeys
 from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.validation import leave_out
 
-WITHOUT_COVERAGE: Final = ("invalid", "no_consent", "repeat")
-
-
 # ------------------------------------------------------------------------------ one event at a time
 
 
@@ -111,6 +108,8 @@ class Careful:
 
     def take(self, event: ConversionEvent) -> Made:
         """The event's line, or the result that it has without being sent."""
+        if event.left_out is not None:
+            return _left_out(row=event.row, rows=event.rows, reason=event.left_out)
         if self._require_consent and event.consent is not True:
             return Made(row=event.row, rows=event.rows, result=_without_consent(event))
         prepared = self._destination.identity.prepare(event)
@@ -161,6 +160,12 @@ def result_of(
 
 def _invalid(made: Made) -> Made:
     return replace(made, result=made.ending(Outcome.REJECTED, "invalid"))
+
+
+def _left_out(*, row: int, rows: int, reason: str) -> Made:
+    """Skipped because the run says so; nothing of the event is kept."""
+    result = EventResult(row=row, rows=rows, outcome=Outcome.SKIPPED, reason=reason)
+    return Made(row=row, rows=rows, result=result)
 
 
 def _without_consent(event: ConversionEvent) -> EventResult:
@@ -554,7 +559,12 @@ class Road:
             remake=look.made,
         )
         for place in sorted(findings.odd):
-            events.replace(place, look.made(place))
+            reason = columns.left_out.get(place)
+            if reason is None:
+                events.replace(place, look.made(place))
+            else:
+                made = _left_out(row=look.rows[place], rows=look.counts[place], reason=reason)
+                events.replace(place, made)
         return events
 
     def _groups(self, chunk: Chunk) -> Groups | None:

@@ -30,9 +30,9 @@ def column_names(columns: object, *, argument: str) -> tuple[str, ...]:
 
 def getter(column: str) -> Getter:
     """What reads a column from a row; ``customer.email`` finds its way into ``customer`` (see ``nested``)."""
-    if "." not in column:
+    way = nested.way_of(column)
+    if len(way) == 1:
         return methodcaller("get", column)
-    way = column.split(".")
 
     def get(row: Record) -> Any:
         raw = row.get(column)

@@ -22,6 +22,7 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     PARTS,
     Field,
 )
+from airflow_provider_tiktok.conversions.readers import LEFT_OUT, Reader
 from airflow_provider_tiktok.conversions.values import (
     IDS,
     NULL_MARKER,
@@ -49,11 +50,23 @@ Constant = tuple[Field, Any]
 """A field and the typed value that it has by default."""
 
 
+class RowLeftOut(Exception):
+    """The run leaves this row out.
+
+    :param reason: short stable name, as in a receipt.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Draft:
     """One event in the making.
 
     :param nulls: texts that the run names as standing for no value.
     :ivar record: the row that it was begun with, ``None`` where that cannot be read.
+    :ivar left_out: why the run leaves its row out, ``None`` where it does not. Then it has no values.
     :ivar values: section → field name → typed value.
     :ivar faulty: fields with a value that was refused, so that no default covers for it.
     """
@@ -62,6 +75,7 @@ class Draft:
         "_named_twice",
         "dropped",
         "faulty",
+        "left_out",
         "nulls",
         "record",
         "row",
@@ -74,6 +88,7 @@ class Draft:
         self.row = row
         self.rows = 1
         self.record: Record | None = None
+        self.left_out: str | None = None
         self.values: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
         self.violations: list[Violation] = []
         self.dropped: list[Drop] = []
@@ -109,17 +124,24 @@ class Draft:
         """Takes down a null marker."""
         self.dropped.append(Drop(path, NULL_MARKER, NULL_MARKER_REMEDY))
 
-    def read(self, field: Field, raw: object) -> Any:
-        """The typed value without null markers, which are taken down; ``None`` for no value."""
-        if self._is_null(field, raw):
+    def read(self, field: Field, raw: object, reader: Reader | None = None) -> Any:
+        """The typed value without null markers, which are taken down; ``None`` for no value.
+
+        :param reader: what the mapping says of the column.
+        :raises RowLeftOut: the reader says so.
+        """
+        if self._is_null(field, raw) and not (reader and (reader.answers_nothing or reader.lists(raw))):
             return self.leave_out(field.path)
         try:
-            value = field.convert(raw)
+            given = raw if reader is None or reader.convert is None else reader.convert(raw)
+            if given is LEFT_OUT:
+                raise RowLeftOut("skipped_value")
+            value = field.convert(given)
         except EventError:
-            if field.is_figure and isinstance(raw, str) and IDS.holds(raw):
+            if (field.is_figure or reader) and isinstance(raw, str) and IDS.holds(raw):
                 return self.leave_out(field.path)
             raise
-        if isinstance(raw, str) and isinstance(value, str):
+        if isinstance(given, str) and isinstance(value, str) and given is raw:
             return value
         return self._without_nulls(field, value)
 

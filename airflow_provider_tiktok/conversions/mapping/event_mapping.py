@@ -20,7 +20,6 @@ from airflow_provider_tiktok.conversions.events import ConversionEvent, Row
 from airflow_provider_tiktok.conversions.mapping.columns import (
     Columns,
     KeyColumns,
-    column_names,
 )
 from airflow_provider_tiktok.conversions.mapping.derived import add_ttclid, event_id_of
 from airflow_provider_tiktok.conversions.mapping.drafts import Constant, Draft
@@ -43,7 +42,9 @@ from airflow_provider_tiktok.conversions.mapping.fitting import (
     unread_columns,
 )
 from airflow_provider_tiktok.conversions.mapping.grouping import ClosedKeys, Grouping
+from airflow_provider_tiktok.conversions.mapping.left_out import RowFilter
 from airflow_provider_tiktok.conversions.mapping.line_items import settle_items
+from airflow_provider_tiktok.conversions.mapping.mapped import Mapped, compile_mapping
 from airflow_provider_tiktok.conversions.mapping.reading import (
     MappedReader,
     Reader,
@@ -80,11 +81,12 @@ class EventMapping:
     where all have a price; an absent quantity counts as 1, a line below zero is a discount and no item, and
     part of a unit is one unit at the price of the line. Without ``group_by`` a default comes before the sum.
 
-    :param mapping: event path → the column that holds it. With several columns, ``user.email``,
-        ``user.phone``, ``user.external_id`` and lists such as ``properties.content_ids`` take the values
-        of all; any other path takes the first that has one. ``properties.<any name>`` is allowed;
-        ``properties.contents[].price`` and its like make one item of a row. A column name with points also
-        finds its way into nested objects.
+    :param mapping: event path → the column that holds it, or a reader (see ``readers``). With several
+        columns, ``user.email``, ``user.phone``, ``user.external_id`` and lists such as
+        ``properties.content_ids`` take the values of all; any other path takes the first that has one.
+        ``properties.<any name>`` is allowed; ``properties.contents[].price`` and its like make one item of
+        a row, or the items of a list, such as ``line_items[].price``. A column name with points or brackets
+        also finds its way into nested values.
     :param defaults: event path → constant, for events whose rows have no value there; never in place of a
         value that was refused.
     :param group_by: columns whose values, as text, tell which consecutive rows are one event. **The source
@@ -101,6 +103,9 @@ class EventMapping:
         ``Europe/Berlin``, or a ``tzinfo``.
     :param null_values: texts that stand for no value in any field, beside those that do so anyway, such as
         ``NULL``, ``N/A`` and ``(not set)``.
+    :param keep_rows: column → values; rows with another value in any of these columns are left out, and
+        ``drop_rows`` those with one of the values. Rows of a group that are left out count in it and add
+        nothing.
     :param ttclid_from_url: whether an absent ``user.ttclid`` is looked up in the query of ``page.url``.
     :param max_group_rows: rows that one event may have; a larger group is refused without being collected.
     :raises ConfigurationError: for any argument that cannot be right, before the first row is read.
@@ -108,13 +113,15 @@ class EventMapping:
 
     def __init__(
         self,
-        mapping: Mapping[str, Columns] | None = None,
+        mapping: Mapping[str, Any] | None = None,
         *,
         defaults: Mapping[str, Any] | None = None,
         group_by: Columns | None = None,
         event_id_from: Columns | None = None,
         timezone: str | tzinfo | None = None,
         null_values: Sequence[str] = (),
+        keep_rows: Mapping[str, Any] | None = None,
+        drop_rows: Mapping[str, Any] | None = None,
         ttclid_from_url: bool = False,
         max_group_rows: int = 10_000,
     ) -> None:
@@ -122,33 +129,39 @@ class EventMapping:
         self._nulls = NullValues(null_values)
         event_time = replace(FIELDS["event_time"], convert=partial(to_event_time, zone=zone))
         fields = {**FIELDS, "event_time": event_time}
-        self._mapped = _compile_mapping(mapping, fields=fields)
         constants = _compile_defaults(defaults, fields=fields)
+        item_defaults = self.item_defaults = [one for one in constants if one[0].section == "item"]
+        self._mapped = compile_mapping(
+            dict(_pairs(mapping, argument="mapping")),
+            field_at=partial(_field_at, fields=fields, argument="mapping"),
+            item_defaults=item_defaults,
+        )
+        self._rows = RowFilter(keep=keep_rows, drop=drop_rows, nulls=self._nulls)
         self._group_by = KeyColumns(group_by, argument="group_by", path="", rule="missing_group_key")
         self._id_columns = KeyColumns(
             event_id_from, argument="event_id_from", path="event_id", rule="missing"
         )
         self._defaults = [one for one in constants if one[0].section != "item"]
-        self._paths = {field.path for field, _ in self._mapped}
+        self._paths = {one.field.path for one in self._mapped}
         self._default_paths = {field.path for field, _ in constants}
         has_value = VALUE in self._paths or (VALUE in self._default_paths and not self._group_by.names)
         self._is_summed = not has_value
         self._ttclid_from_url = ttclid_from_url
         self._max_group_rows = max_group_rows
-        self._check_conflicts({*self._paths, *(field.path for field, _ in constants)})
+        self._check_conflicts({*(mapping or {}), *self._default_paths})
 
-        item_defaults = self.item_defaults = [one for one in constants if one[0].section == "item"]
         self._records = RecordReader(
             fields,
             item_defaults=item_defaults,
-            ignored=(*self._group_by.names, *self._id_columns.names),
+            ignored=(*self._group_by.names, *self._id_columns.names, *self._rows.columns),
         )
         mapped = MappedReader(self._mapped, item_defaults=item_defaults)
         self._reader: Reader = mapped if self._mapped else self._records
         self._text = (
-            f"EventMapping({sorted((field.path, names) for field, names in self._mapped)}, "
+            f"EventMapping({_told(mapping)}, "
             f"defaults={_digest(constants)}, group_by={self._group_by.names}, "
             f"event_id_from={self._id_columns.names}, timezone={zone}, null_values={self._nulls}, "
+            f"{self._rows}, "
             f"ttclid_from_url={ttclid_from_url}, max_group_rows={max_group_rows})"
         )
 
@@ -206,8 +219,13 @@ class EventMapping:
 
     def _asked_columns(self) -> Iterator[Asked]:
         """Every column that is asked for, after the argument that does."""
-        for field, columns in self._mapped:
-            yield from (Asked(f"mapping[{field.path!r}]", column, field.path) for column in columns)
+        for one in self._mapped:
+            path = one.field.path
+            yield from (Asked(f"mapping[{path!r}]", column, path) for column in one.columns)
+        for test in self._rows.keep:
+            yield Asked("keep_rows", test.column_name)
+        for test in self._rows.drop:
+            yield Asked("drop_rows", test.column_name, "drop_rows")
         for key in (self._group_by, self._id_columns):
             yield from (Asked(key.argument, column) for column in key.names)
 
@@ -231,7 +249,8 @@ class EventMapping:
 
     def _single(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
         for draft in self._read(rows, first_row):
-            self._identify(draft)
+            if draft.left_out is None:
+                self._identify(draft)
             yield draft
 
     def _grouped(self, rows: Iterable[Row], first_row: int, closed: ClosedKeys | None) -> Iterator[Draft]:
@@ -242,7 +261,7 @@ class EventMapping:
 
     def _read(self, rows: Iterable[Row], first_row: int) -> Iterator[Draft]:
         for number, row in enumerate(rows, first_row):
-            yield read_row(row, number=number, reader=self._reader, nulls=self._nulls)
+            yield read_row(row, number=number, reader=self._reader, nulls=self._nulls, rows=self._rows)
 
     def _identify(self, draft: Draft) -> None:
         """Makes the event's id from the row's columns, if it brings none."""
@@ -255,6 +274,8 @@ class EventMapping:
                 own["event_id"] = event_id_of(texts)
 
     def _finish(self, draft: Draft) -> ConversionEvent:
+        if draft.left_out is not None:
+            return ConversionEvent(row=draft.row, rows=draft.rows, left_out=draft.left_out)
         values = draft.values
         if self._ttclid_from_url and values["page"]:
             add_ttclid(draft)
@@ -268,9 +289,14 @@ class EventMapping:
     # ---------------------------------------------------------------------------- for whole columns
 
     @property
-    def mapped(self) -> Sequence[tuple[Field, tuple[str, ...]]]:
-        """The fields that columns are named for, with these; none where records are read by their keys."""
+    def mapped(self) -> Sequence[Mapped]:
+        """The fields that columns are named for; none where records are read by their keys."""
         return self._mapped
+
+    @property
+    def rows(self) -> RowFilter:
+        """Which rows are left out."""
+        return self._rows
 
     @property
     def records(self) -> RecordReader:
@@ -365,16 +391,18 @@ def _event_of(draft: Draft) -> ConversionEvent:
 # ------------------------------------------------------------------------------------- arguments
 
 
-def _compile_mapping(
-    mapping: Mapping[str, Columns] | None, *, fields: Mapping[str, Field]
-) -> list[tuple[Field, tuple[str, ...]]]:
-    compiled = []
-    for path, columns in _pairs(mapping, argument="mapping"):
-        names = column_names(columns, argument=f"mapping[{path!r}]")
-        if not names:
-            raise ConfigurationError(f"mapping[{path!r}]: name at least one column.")
-        compiled.append((_field_at(path, fields=fields, argument="mapping"), names))
-    return compiled
+def _told(mapping: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What a mapping says, the same in every process; of readers, which may be personal, a digest."""
+    return sorted((path, _plain(declared)) for path, declared in (mapping or {}).items())
+
+
+def _plain(declared: object) -> str:
+    if isinstance(declared, Mapping):
+        told = sorted(f"{key!r}: {_plain(one)}" for key, one in declared.items())
+        return sha256(repr(told).encode()).hexdigest()[:16]
+    if isinstance(declared, list | tuple):
+        return f"[{', '.join(map(_plain, declared))}]"
+    return repr(declared)
 
 
 def _compile_defaults(defaults: Mapping[str, Any] | None, *, fields: Mapping[str, Field]) -> list[Constant]:

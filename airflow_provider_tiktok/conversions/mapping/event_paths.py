@@ -90,6 +90,7 @@ CONTENTS = "properties.contents"
 CONTENT_ID = f"{CONTENTS}[].content_id"
 MILEAGE = "properties.mileage"
 VALUE = "properties.value"
+PHONE_REGION = "phone_region"
 
 _PEOPLE = ("email", "phone", "external_id", "ttclid", "ttp", "lead_id", "envelope", "session_id")
 _NULLS: Mapping[str, NullRule] = {

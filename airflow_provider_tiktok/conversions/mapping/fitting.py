@@ -66,7 +66,7 @@ class Fit(NamedTuple):
 
 def looks_inside(asked: Iterable[Asked], *, columns: Collection[str]) -> bool:
     """Whether only rows can tell if these columns have all that is asked for."""
-    return any(one.column not in columns and "." in one.column for one in asked)
+    return any(one.column not in columns and nested.leads_inside(one.column) for one in asked)
 
 
 def fit(
@@ -96,8 +96,8 @@ def fit(
             present.add(one.path)  # only rows could tell
         elif state is _State.MAY_COME and one.path and survey.slip_for(one.column) is None:
             absent.append(one)
-        elif state is _State.NO_OBJECTS:
-            problems.append(_nothing_inside(one))
+        elif state is _State.NO_OBJECTS and survey.slip_for(one.column) is None:
+            problems.append(_nothing_inside(one, hint=survey.hint(one)))
         else:
             problems.append(survey.missing(one))
     if problems and not survey.is_real:
@@ -132,11 +132,13 @@ def _unread_column(number: int, column: str, *, names: Collection[str]) -> str:
     return f"mapping: column {shown} is no event field; give a mapping{hint}."
 
 
-def _nothing_inside(one: Asked) -> str:
-    head = one.column.partition(".")[0]
+def _nothing_inside(one: Asked, *, hint: str) -> str:
+    head = nested.heads_of(one.column)[0]
+    what = "no list of objects with it" if nested.leads_into_list(one.column) else "no objects"
     return (
-        f"{one.argument}: nothing can be found at {one.column!r}, since {head!r} holds no objects and no "
-        f"JSON of them. Map a column that does, or {head!r} as a whole; items of a list go by number, from 0."
+        f"{one.argument}: nothing can be found at {one.column!r}, since {head!r} holds {what} and no JSON of "
+        f"them{hint}. Map a column that does, or {head!r} as a whole; one item of a list goes by its number, "
+        f"from 0, as in {head + '.0.sku'!r}, and all of them by brackets, as in {head + '[].sku'!r}."
     )
 
 
@@ -172,7 +174,7 @@ class _Survey:
 
     def _has_any_asked(self) -> bool:
         """Whether a name that is asked for is a column, if mistyped: a first row that is data has none."""
-        names = {name for column in self._asked for name in (*_heads(column), column)}
+        names = {name for column in self._asked for name in (*nested.heads_of(column), column)}
         known = sorted(self._columns)[:_MOST_NAMES]
         return any(name in self._columns or any(_is_one(name, one) for one in known) for name in names)
 
@@ -180,10 +182,10 @@ class _Survey:
         """Whether the column is there, can never be, or may come in a later row."""
         if column in self._columns:
             return _State.THERE
-        heads = [head for head in _heads(column) if head in self._columns]
+        heads = [head for head in nested.heads_of(column) if head in self._columns]
         if not heads:
             return _State.NOWHERE if self._is_declared else _State.MAY_COME
-        way = column.split(".")
+        way = nested.way_of(column)
         if column in self._found_inside:
             return _State.THERE
         told = [(record[head], head) for record in self._records for head in heads if head in record]
@@ -194,7 +196,7 @@ class _Survey:
     @cached_property
     def _found_inside(self) -> set[str]:
         """The ways that lead to something in some record, each of which is opened once for all of them."""
-        open_ways = {column: column.split(".") for column in self._asked if "." in column}
+        open_ways = {column: nested.way_of(column) for column in self._asked if nested.leads_inside(column)}
         found: set[str] = set()
         for record in self._records:
             if not open_ways:
@@ -212,15 +214,15 @@ class _Survey:
         if twins := sorted(name for name in self._columns if name.startswith(f"{one.column} (column ")):
             shown = ", ".join(twins)
             return f"{one.argument}: the source has several columns {one.column!r}: name one of {shown}."
-        return f"{one.argument}: the source has no column {one.column!r}{self._hint(one)}."
+        return f"{one.argument}: the source has no column {one.column!r}{self.hint(one)}."
 
     def absent(self, one: Asked) -> str:
         """What to say of a column that may come."""
         return (
-            f"{one.argument}: none of the first {self.n_records:,} rows has {one.column!r}{self._hint(one)}."
+            f"{one.argument}: none of the first {self.n_records:,} rows has {one.column!r}{self.hint(one)}."
         )
 
-    def _hint(self, one: Asked) -> str:
+    def hint(self, one: Asked) -> str:
         """A name that may have been meant: for a key also one that is a field's, too."""
         if not self.is_real:
             return ""
@@ -233,7 +235,7 @@ class _Survey:
 
     def _names(self, column: str) -> list[str]:
         """Names that may have been meant."""
-        depth = column.count(".") + 1
+        depth = len(nested.way_of(column))
         if depth not in self._ways:
             inside = nested.ways_in(self._records[:_ROWS_LOOKED_INTO], depth=depth) if depth > 1 else []
             names = {*self._columns, *inside}.difference(self._asked)
@@ -247,12 +249,6 @@ def _record_of(row: object) -> dict[Any, Any] | None:
         return dict(row) if isinstance(row, Mapping) else None
     except Exception:  # told when the row is read
         return None
-
-
-def _heads(column: str) -> list[str]:
-    """Where a way may begin: ``a`` and ``a.b`` for ``a.b.c``."""
-    parts = column.split(".")
-    return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def _is_one(name: str, column: str) -> bool:

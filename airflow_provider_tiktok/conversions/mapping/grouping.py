@@ -75,7 +75,14 @@ class _Group:
         return self.key == key or _ANY_KEY in (self.key, key)
 
     def merge(self, draft: Draft) -> None:
-        """Adds one more row to the event."""
+        """Adds one more row to the event; one that is left out adds nothing."""
+        if draft.left_out is not None:
+            return
+        if self.draft.left_out is not None:
+            draft.row, draft.rows = self.draft.row, self.draft.rows
+            draft.violations = [*self.draft.violations, *draft.violations]
+            self.draft = draft
+            return
         n_items = len(self._all_of("properties", "contents"))
         for section in ("event", *OBJECTS):
             for name, value in draft.values[section].items():
@@ -217,7 +224,7 @@ class Grouping:
 
     def _identify_once(self, group: _Group, draft: Draft) -> None:
         """Asks the first readable row of a group for the event's id."""
-        if not group.is_identified and draft.record is not None:
+        if not group.is_identified and draft.record is not None and draft.left_out is None:
             group.is_identified = True
             self._identify(draft)
 

@@ -5,16 +5,18 @@
 
 Drivers and files give what is nested in many forms: objects, JSON text (SQLite, MySQL, CSV), JSON text of
 JSON text, structs (Arrow, composite types), and Arrow's maps, which are lists of pairs. All of them are
-opened on the way. A number names a place in a list, from 0.
+opened on the way. A number names a place in a list, from 0; ``items[].sku`` is the ``sku`` of every object
+in a list, and ``params[key=value].text`` the ``text`` of the one whose ``key`` is ``value``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from airflow_provider_tiktok.conversions.values import from_json
+from airflow_provider_tiktok.conversions.values import from_json, to_text
 
 ABSENT: Final = object()
 """There is nothing at the end of the way, not even a null."""
@@ -23,27 +25,139 @@ Opened = Mapping[Any, Any] | Sequence[Any] | None
 
 _MOST_NAMES = 1000
 _LONGEST_PLACE = 6
+_MOST_ITEMS = 20
+"""Members of a list that are looked into for names."""
+
+EVERY: Final = "[]"
+"""The step to every member of a list. No key is taken for it: a way has it behind a name only."""
 
 
-def find(row: object, way: Sequence[str]) -> Any:
+class Where(NamedTuple):
+    """The step to the member of a list of objects that says this."""
+
+    key: str
+    value: str
+
+
+Step = str | Where
+Way = Sequence[Step]
+
+_STEP: Final = re.compile(r"(?:[^.\[]|\[(?!\]|[0-9]{1,6}\]|[^\[\]=]+=[^\[\]]*\]))+|\[[^\]]*\]|\.")
+"""A name, a bracket that leads into a list, or the point between. Other brackets are a part of a name."""
+
+
+@lru_cache(maxsize=1024)
+def way_of(column: str) -> tuple[Step, ...]:
+    """The steps of a column's name; one step for a plain one."""
+    way: list[Step] = []
+    for part in _STEP.findall(column):
+        inner = part[1:-1]
+        if part == ".":
+            continue
+        if not (part.startswith("[") and part.endswith("]")):
+            way.append(part)
+        elif not inner:
+            way.append(EVERY)
+        elif "=" in inner:
+            key, _, value = inner.partition("=")
+            way.append(Where(key.strip(), _unquoted(value.strip())))
+        else:
+            way.append(inner if _is_place(inner) else part)
+    return tuple(way) if way and isinstance(way[0], str) and way[0] != EVERY else (column,)
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def leads_inside(column: str) -> bool:
+    """Whether a column's name is a way into what another column holds."""
+    return len(way_of(column)) > 1
+
+
+def heads_of(column: str) -> list[str]:
+    """The columns in which a way may begin: ``a`` and ``a.b`` for ``a.b.c`` and for ``a.b[].c``."""
+    heads: list[str] = []
+    for step in way_of(column)[:-1]:
+        if not isinstance(step, str) or step == EVERY:
+            break
+        heads.append(f"{heads[-1]}.{step}" if heads else step)
+    return heads
+
+
+def is_list_way(column: str) -> bool:
+    """Whether a column's name says several values, as ``items[].sku`` does."""
+    return EVERY in way_of(column)
+
+
+def leads_into_list(column: str) -> bool:
+    """Whether a way goes through a list by what its members are, not by their number."""
+    return any(step == EVERY or isinstance(step, Where) for step in way_of(column))
+
+
+def split_list_way(column: str) -> tuple[str, tuple[Step, ...], tuple[Step, ...]]:
+    """The list of a way such as ``items[].sku`` in words, the way to its members, and that inside of one."""
+    way = way_of(column)
+    last = len(way) - way[::-1].index(EVERY)
+    return column[: column.rindex(EVERY) + len(EVERY)], way[:last], way[last:]
+
+
+def find(row: object, way: Way) -> Any:
     """The value at the end of a way, ``ABSENT`` where it leads nowhere.
 
-    Keys may have points in them, as where a flattened record is a column of another.
+    Keys may have points in them, as where a flattened record is a column of another. A way to every member
+    of a list has a list at its end, with ``None`` for those that have nothing there.
 
     :raises EventError: text that begins as JSON does is none.
     """
     if not way:
         return row
-    inside = opened(row)
+    inside, step = opened(row), way[0]
     if isinstance(inside, Mapping):
-        for length in range(1, len(way) + 1):
-            key = ".".join(way[:length])
-            found = find(inside[key], way[length:]) if key in inside else ABSENT
-            if found is not ABSENT:
-                return found
-    elif inside is not None and _is_place(way[0]) and int(way[0]) < len(inside):
-        return find(inside[int(way[0])], way[1:])
+        return _find_in_object(inside, way) if isinstance(step, str) and step != EVERY else ABSENT
+    if inside is None:
+        return ABSENT
+    if step == EVERY:
+        return _find_in_each(inside, way[1:])
+    if isinstance(step, Where):
+        found = (find(member, way[1:]) for member in inside if _says(member, step))
+        return next((one for one in found if one is not ABSENT and one is not None), ABSENT)
+    if _is_place(step) and int(step) < len(inside):
+        return find(inside[int(step)], way[1:])
     return ABSENT
+
+
+def _find_in_object(inside: Mapping[Any, Any], way: Way) -> Any:
+    key = ""
+    for length, step in enumerate(way, 1):
+        if not isinstance(step, str) or step == EVERY:
+            break
+        key = f"{key}.{step}" if key else step
+        found = find(inside[key], way[length:]) if key in inside else ABSENT
+        if found is not ABSENT:
+            return found
+    return ABSENT
+
+
+def _find_in_each(members: Sequence[Any], way: Way) -> list[Any]:
+    found: list[Any] = []
+    for member in members:
+        one = find(member, way)
+        if EVERY in way:
+            found.extend(() if one is ABSENT else one)
+        else:
+            found.append(None if one is ABSENT else one)
+    return found
+
+
+def _says(member: object, step: Where) -> bool:
+    inside = opened(member)
+    if not isinstance(inside, Mapping):
+        return False
+    try:
+        return to_text(inside.get(step.key)) == step.value
+    except Exception:  # no text, so not this one
+        return False
 
 
 def opened(value: object) -> Opened:
@@ -86,18 +200,45 @@ def _is_place(name: str) -> bool:
     return name.isascii() and name.isdigit() and len(name) <= _LONGEST_PLACE
 
 
-def may_lead(value: object, way: Sequence[str]) -> bool:
-    """Whether a way can go on inside of such a value: by a name in an object, by a number in a list."""
-    inside = _opened_quietly(value)
-    return isinstance(inside, Mapping) or (inside is not None and _is_place(way[0]))
+def may_lead(value: object, way: Way) -> bool:
+    """Whether a way can go on inside of such a value: by a name in an object, by a number in a list.
+
+    Members of a list that are there must be objects with the name that every one of them is asked for.
+    """
+    inside, step = _opened_quietly(value), way[0]
+    if inside is None or isinstance(inside, Mapping):
+        return inside is not None and isinstance(step, str) and step != EVERY
+    if step == EVERY:
+        return not inside or len(way) == 1 or any(_has_step(member, way[1:]) for member in inside)
+    if isinstance(step, Where):
+        return not inside or any(_has_step(member, (step.key,)) for member in inside)
+    return _is_place(step)
 
 
-def has(row: object, way: Sequence[str]) -> bool:
+def _has_step(member: object, way: Way) -> bool:
+    """Whether the way can begin in a member: at one of its keys, or in a list."""
+    inside = _opened_quietly(member)
+    if not isinstance(inside, Mapping):
+        return inside is not None and may_lead(member, way)
+    if not isinstance(way[0], str):
+        return False
+    key = ""
+    for step in way:
+        if not isinstance(step, str) or step == EVERY:
+            break
+        key = f"{key}.{step}" if key else step
+        if key in inside:
+            return True
+    return False
+
+
+def has(row: object, way: Way) -> bool:
     """Whether a way leads to something, be it empty."""
     try:
-        return find(row, way) is not ABSENT
+        found = find(row, way)
     except Exception:  # a value that cannot be read is told when its row is
         return False
+    return found is not ABSENT and (EVERY not in way or any(one is not None for one in found))
 
 
 def _opened_quietly(value: object) -> Opened:
@@ -127,3 +268,13 @@ def _ways(value: object, *, depth: int) -> Iterator[str]:
             yield key
             if depth > 1:
                 yield from (f"{key}.{name}" for name in _ways(member, depth=depth - 1))
+            if depth > 2:
+                yield from (f"{key}{EVERY}.{name}" for name in _ways_in_list(member, depth=depth - 2))
+
+
+def _ways_in_list(value: object, *, depth: int) -> Iterator[str]:
+    inside = _opened_quietly(value)
+    if inside is None or isinstance(inside, Mapping):
+        return
+    for member in inside[:_MOST_ITEMS]:
+        yield from _ways(member, depth=depth)

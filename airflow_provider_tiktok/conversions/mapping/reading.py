@@ -10,8 +10,7 @@ from typing import Protocol
 
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
-from airflow_provider_tiktok.conversions.mapping.columns import getter
-from airflow_provider_tiktok.conversions.mapping.drafts import Constant, Draft, Record
+from airflow_provider_tiktok.conversions.mapping.drafts import Constant, Draft, Record, RowLeftOut
 from airflow_provider_tiktok.conversions.mapping.event_paths import (
     EVENT_NAMES,
     FLAT_PATHS,
@@ -21,6 +20,8 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
     open_field,
     open_field_at,
 )
+from airflow_provider_tiktok.conversions.mapping.left_out import RowFilter
+from airflow_provider_tiktok.conversions.mapping.mapped import Mapped
 from airflow_provider_tiktok.conversions.values import (
     NullValues,
     as_object,
@@ -38,12 +39,20 @@ class Reader(Protocol):
         """Adds the record's values to the draft, and what was found wrong."""
 
 
-def read_row(row: Row, *, number: int, reader: Reader, nulls: NullValues) -> Draft:
-    """The draft of one row, whatever the row holds; its violations in an order that is not the record's."""
+def read_row(row: Row, *, number: int, reader: Reader, nulls: NullValues, rows: RowFilter) -> Draft:
+    """The draft of one row, whatever the row holds; its violations in an order that is not the record's.
+
+    :param rows: which rows are left out.
+    """
     draft = Draft(number, nulls=nulls)
     try:
         draft.record = _record_of(row)
+        rows.check(draft.record)
         reader.fill(draft, draft.record)
+    except RowLeftOut as error:
+        empty = Draft(number, nulls=nulls)
+        empty.record, empty.left_out = draft.record, error.reason
+        return empty
     except Exception as error:
         draft.refuse("", error)
     if draft.violations:
@@ -67,32 +76,27 @@ class MappedReader:
     The loop is what a run of millions of rows spends its time in: all that can be looked up beforehand is.
     """
 
-    def __init__(
-        self,
-        mapping: Sequence[tuple[Field, tuple[str, ...]]],
-        *,
-        item_defaults: Sequence[Constant],
-    ) -> None:
-        self._plan = [
-            (field, field.section, field.name, tuple(map(getter, columns))) for field, columns in mapping
-        ]
+    def __init__(self, mapping: Sequence[Mapped], *, item_defaults: Sequence[Constant]) -> None:
+        self._plan = [(one.field, one.field.section, one.field.name, one) for one in mapping]
         self._item_defaults = item_defaults
 
     def fill(self, draft: Draft, record: Record) -> None:
         """Adds the values of the mapped columns."""
         sections = draft.values
-        for field, section, name, getters in self._plan:
-            for get in getters:
+        for field, section, name, mapped in self._plan:
+            for source in mapped.sources:
                 try:
-                    value = draft.read(field, get(record))
+                    value = draft.read(field, source.get(record), source.reader)
+                except RowLeftOut:
+                    raise
                 except Exception as error:
                     draft.refuse_field(field, error)
                     value = draft.read_part(field, error)
-                    if value is None and not field.is_collected:
+                    if value is None and not mapped.is_collected:
                         break
                 if value is None:
                     continue
-                if not field.is_collected:
+                if not mapped.is_collected:
                     sections[section][name] = value
                     break
                 sections[section][name] = sections[section].get(name, ()) + value

@@ -51,6 +51,7 @@ from airflow_provider_tiktok.conversions.values.null_markers import (
 from airflow_provider_tiktok.conversions.values.refusals import (
     REMEDIES,
     EventErrors,
+    Usable,
     closest_name,
     folded_name,
     refusal,
@@ -93,6 +94,7 @@ __all__ = [
     "EventErrors",
     "NullRule",
     "NullValues",
+    "Usable",
     "as_object",
     "closest_name",
     "converter_of",

@@ -30,7 +30,10 @@ from tests.conformance.conftest import SOURCE_IDS
 NOW = time.time()
 SIZES = (1, 2, 7, 1000)
 
-_OF_MAPPING = ("mapping", "defaults", "group_by", "event_id_from", "timezone", "ttclid_from_url")
+_OF_MAPPING = (
+    *("mapping", "defaults", "group_by", "event_id_from", "timezone", "ttclid_from_url"),
+    *("null_values", "keep_rows", "drop_rows"),
+)
 _OF_IDENTITY = ("default_region", "lower_external_id")
 _OF_RULES = ("offline_keys", "require_page_url", "require_lead_id", "extra_event_names")
 

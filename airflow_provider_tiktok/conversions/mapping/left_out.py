@@ -1,0 +1,159 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Rows that a run leaves out, by what stands in some of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
+from airflow_provider_tiktok.conversions.mapping.columns import getter
+from airflow_provider_tiktok.conversions.mapping.drafts import Record, RowLeftOut
+from airflow_provider_tiktok.conversions.values import IDS, NullValues, plain_value, to_boolean, to_id
+
+_MOST_KNOWN = 1000
+_HOW = "give columns, each with the values that are meant, as in {'financial_status': ['paid', 'refunded']}."
+
+
+class RowFilter:
+    """Which rows are kept.
+
+    :param keep: column to values: rows with another value in any of these columns are left out.
+    :param drop: column to values: rows with one of the values in any of these columns are left out.
+    :raises ConfigurationError: for anything that cannot be right.
+    """
+
+    def __init__(
+        self,
+        *,
+        keep: Mapping[str, Any] | None = None,
+        drop: Mapping[str, Any] | None = None,
+        nulls: NullValues,
+    ) -> None:
+        self.keep = _tests_of(keep, argument="keep_rows", nulls=nulls)
+        self.drop = _tests_of(drop, argument="drop_rows", nulls=nulls)
+
+    def __bool__(self) -> bool:
+        return bool(self.keep or self.drop)
+
+    def __repr__(self) -> str:
+        """What tells these rules from others without showing them: values may be personal."""
+        told = f"{[*map(str, self.keep)]} {[*map(str, self.drop)]}"
+        return f"{type(self).__name__}({sha256(told.encode()).hexdigest()[:16]})"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are looked at."""
+        return tuple(test.column_name for test in (*self.keep, *self.drop))
+
+    def check(self, record: Record) -> None:
+        """Passes if the row is kept.
+
+        :raises RowLeftOut: it is not.
+        :raises EventError: a value cannot be read, so nobody can say.
+        """
+        for test in self.drop:
+            if test.holds(test.get(record)):
+                raise RowLeftOut("in_drop_rows")
+        for test in self.keep:
+            if not test.holds(test.get(record)):
+                raise RowLeftOut("not_in_keep_rows")
+
+
+class ValueTest:
+    """Whether the value of a column is one of those that are named.
+
+    Texts are compared letter by letter without blanks around them, numbers by their digits. ``None`` and an
+    empty text stand for no value, true and false for each of their spellings.
+    """
+
+    def __init__(self, column: str, values: Sequence[Any], *, argument: str, nulls: NullValues) -> None:
+        self.column_name = column
+        self.get = getter(column)
+        self._argument = argument
+        self._nulls = nulls
+        self._truths = frozenset(one for one in values if isinstance(one, bool))
+        texts = [
+            _text_of(one, argument=f"{argument}[{column!r}]") for one in values if not isinstance(one, bool)
+        ]
+        self._texts = frozenset(text for text in texts if text is not None)
+        self._takes_nothing = None in texts
+
+    def __str__(self) -> str:
+        nothing = [None] if self._takes_nothing else []
+        return f"{self.column_name}: {[*sorted(self._texts), *sorted(self._truths), *nothing]}"
+
+    def holds(self, raw: object) -> bool:
+        """Whether a raw value is one of them.
+
+        :raises EventError: it cannot be read.
+        """
+        if type(raw) is str and raw in self._texts:
+            return True
+        raw = plain_value(raw)
+        if isinstance(raw, bool):
+            text = "true" if raw else "false"
+        else:
+            try:
+                text = to_id(raw) or ""
+            except EventError as error:
+                remedy = f"{self._argument}: column {self.column_name!r} cannot be read. {error.remedy}"
+                raise EventError(error.rule, remedy=remedy) from None
+        if text in self._texts or self._is_truth(raw):
+            return True
+        is_nothing = not text or IDS.holds(text) or self._nulls.holds(text)
+        return is_nothing and self._takes_nothing
+
+    def column(self, values: Sequence[Any]) -> list[bool | None]:
+        """Whether each value of a column is one of them; ``None`` for one that cannot be read."""
+        known: dict[str, bool | None] = {}
+        told: list[bool | None] = []
+        for raw in values:
+            if type(raw) is not str:
+                told.append(self._holds_or_none(raw))
+                continue
+            if raw not in known:
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
+                known[raw] = self._holds_or_none(raw)
+            told.append(known[raw])
+        return told
+
+    def _holds_or_none(self, raw: object) -> bool | None:
+        try:
+            return self.holds(raw)
+        except Exception:  # the careful reading says what is wrong with it
+            return None
+
+    def _is_truth(self, raw: object) -> bool:
+        if not self._truths:
+            return False
+        try:
+            return to_boolean(raw) in self._truths
+        except EventError:
+            return False  # neither yes nor no
+
+
+def _tests_of(given: object, *, argument: str, nulls: NullValues) -> list[ValueTest]:
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"{argument}: {_HOW}")
+    tests = []
+    for column, values in given.items():
+        one_or_more = [values] if isinstance(values, str | int | float) or values is None else values
+        is_list = isinstance(one_or_more, list | tuple | set | frozenset) and len(one_or_more)
+        if not (isinstance(column, str) and column.strip() and is_list):
+            raise ConfigurationError(f"{argument}: {_HOW}")
+        tests.append(ValueTest(column, list(one_or_more), argument=argument, nulls=nulls))
+    return tests
+
+
+def _text_of(value: object, *, argument: str) -> str | None:
+    try:
+        return to_id(value)
+    except Exception:
+        raise ConfigurationError(f"{argument}: give texts, numbers, true, false or None.") from None

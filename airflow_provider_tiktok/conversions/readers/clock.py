@@ -1,0 +1,208 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Times as text in a stated format, and numbers that count in a stated unit.
+
+Formats have the words of Python's ``strptime``, but for those that depend on the machine's language or zone,
+and mean the same on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
+from typing import Any, Final
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
+from airflow_provider_tiktok.conversions.values import closest_name, plain_value, to_number, to_text
+
+UNITS: Final = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
+_NAMES: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+
+_YEAR_2000: Final = 946_684_800
+_YEAR_5138: Final = 10**11
+"""Seconds that make sense: a time of these years lies outside of them in another unit than the stated one."""
+
+_LONGEST: Final = 100
+
+_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+_NUMBERS: Final = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2}
+_WORDS: Final = {
+    "f": r"(?P<f>[0-9]{1,9})",
+    "p": r"(?P<p>[AaPp][Mm]|[AaPp]\.[Mm]\.)",
+    "z": r"(?P<z>[Zz]|[+-][0-9]{2}:?[0-9]{2})",
+    "B": rf"(?P<B>{'|'.join(_MONTHS)})",
+    "b": rf"(?P<b>{'|'.join(one[:3] for one in _MONTHS)})",
+    "A": rf"(?:{'|'.join(_DAYS)})",
+    "a": rf"(?:{'|'.join(one[:3] for one in _DAYS)})",
+    "%": "%",
+}
+_KNOWN: Final = tuple(f"%{one}" for one in (*_NUMBERS, *_WORDS))
+_PARTS: Final = re.compile(r"%(.?)|([^%]+)", re.DOTALL)
+
+
+def unit_reader(unit: object) -> Callable[[Any], Any]:
+    """What makes Unix seconds of numbers in a unit; dates and times stay what they are."""
+    if unit not in UNITS:
+        meant = closest_name(str(unit), (*UNITS, *_NAMES.values()))
+        short = next((short for short, long in _NAMES.items() if meant in (short, long)), None)
+        hint = f"; did you mean {short!r}?" if short else ""
+        raise ConfigurationError(f"unit: give one of {', '.join(UNITS)}{hint}")
+    return partial(_seconds, unit=str(unit))
+
+
+def _seconds(raw: object, *, unit: str) -> object:
+    if type(raw) is not int:
+        raw = plain_value(raw)
+        if raw is None or isinstance(raw, date):
+            return raw
+        if isinstance(raw, str) and "e" in raw.casefold() and raw.strip().casefold() != "nan":
+            raise _not_in_unit(unit)  # 1.78E+12 has lost digits, and a word is no number
+        try:
+            number = to_number(raw)
+        except EventError:
+            raise _not_in_unit(unit) from None
+        if number is None:
+            return None
+        raw = int(number)
+    seconds = raw // UNITS[unit]
+    if not _YEAR_2000 <= seconds < _YEAR_5138:
+        raise _not_in_unit(unit)
+    return seconds
+
+
+def _not_in_unit(unit: str) -> EventError:
+    remedy = (
+        f'Give Unix time in {_NAMES[unit]}, as unit="{unit}" says of this column, or state its own unit: '
+        f"this is "
+        "no number, or no time of our days in that unit."
+    )
+    return EventError("not_in_format", remedy=remedy)
+
+
+def format_reader(format: object) -> Callable[[Any], Any]:
+    """What makes a date and time of text in a format; dates and times stay what they are."""
+    if not isinstance(format, str) or not format.strip():
+        raise ConfigurationError("format: give text such as '%m/%d/%Y %H:%M'.")
+    return _Clock(format).read
+
+
+class _Clock:
+    """One format, compiled."""
+
+    def __init__(self, format: str) -> None:
+        self._format = format
+        directives = _directives_of(format)
+        self._pattern = re.compile(_pattern_of(format), re.IGNORECASE)
+        month = {"m", "b", "B"}.intersection(directives)
+        if not ({"Y", "y"}.intersection(directives) and month and "d" in directives):
+            raise ConfigurationError("format: a time needs a year, a month and a day, such as %Y-%m-%d.")
+        if ("I" in directives) != ("p" in directives):
+            raise ConfigurationError("format: hours of a clock of twelve (%I) need %p beside them.")
+        if "M" in directives and not {"H", "I"}.intersection(directives):
+            raise ConfigurationError("format: minutes (%M) need hours (%H) beside them.")
+
+    def read(self, raw: object) -> date | None:
+        """The date and time; ``None`` for no value."""
+        value = plain_value(raw)
+        if isinstance(value, date):
+            return value
+        try:
+            text = to_text(value)
+        except EventError:
+            raise self._refusal() from None
+        if text is None or text.casefold() in ("nan", "nat"):
+            return None
+        found = self._pattern.fullmatch(text) if len(text) <= _LONGEST else None
+        if found is None:
+            raise self._refusal()
+        try:
+            return _moment(found.groupdict())
+        except (ValueError, OverflowError):
+            pass  # raised below: Python's error may hold the text
+        raise self._refusal()
+
+    def _refusal(self) -> EventError:
+        remedy = f"Give the time as {self._format!r}, as format says of this column, or state its own format."
+        return EventError("not_in_format", remedy=remedy)
+
+
+def _directives_of(format: str) -> list[str]:
+    found = []
+    for directive, literal in _PARTS.findall(format):
+        if literal:
+            continue
+        if directive not in _NUMBERS and directive not in _WORDS:
+            raise ConfigurationError(
+                f"format: '%{directive}' is not known here; known are {', '.join(_KNOWN)}."
+            )
+        if directive in found and directive != "%":
+            raise ConfigurationError(f"format: '%{directive}' stands there twice.")
+        found.append(directive)
+    return found
+
+
+def _pattern_of(format: str) -> str:
+    """A zero in front may lack, but not where digits follow each other: nobody could say whose they are."""
+    parts = _PARTS.findall(format)
+    pattern = ""
+    for place, (directive, literal) in enumerate(parts):
+        if literal:
+            pattern += r"\s+".join(re.escape(one) for one in re.split(r"\s+", literal))
+        elif directive in _NUMBERS:
+            digits = _NUMBERS[directive]
+            neighbours = (
+                parts[place - 1] if place else ("", " "),
+                parts[place + 1] if place + 1 < len(parts) else ("", " "),
+            )
+            is_exact = digits == 4 or directive == "y" or any(_has_digits(one) for one in neighbours)
+            count = f"{{{digits}}}" if is_exact else "{1,2}"
+            pattern += f"(?P<{directive}>[0-9]{count})"
+        else:
+            pattern += _WORDS[directive]
+    return pattern
+
+
+def _has_digits(part: tuple[str, str]) -> bool:
+    directive, literal = part
+    return directive in _NUMBERS or directive == "f" or literal[:1].isdigit() or literal[-1:].isdigit()
+
+
+def _moment(found: dict[str, str | None]) -> datetime:
+    """:raises ValueError: there is no such day or time."""
+    read = {name: int(text) for name, text in found.items() if name in _NUMBERS and text is not None}
+    year = read.get("Y")
+    if year is None:
+        year = read["y"] + (2000 if read["y"] < 69 else 1900)  # as POSIX has it
+    month = read.get("m") or _month_of(found.get("B") or found.get("b") or "")
+    hour = read["H"] if "H" in read else read.get("I", 0)
+    if "I" in read and "H" not in read:
+        if not 1 <= hour <= 12:
+            raise ValueError
+        hour = hour % 12 + (12 if (found["p"] or "").casefold().startswith("p") else 0)
+    return datetime(
+        year, month, read["d"], hour, read.get("M", 0), read.get("S", 0), tzinfo=_zone(found.get("z"))
+    )
+
+
+def _month_of(word: str) -> int:
+    return [one[:3] for one in _MONTHS].index(word[:3].casefold()) + 1
+
+
+def _zone(text: str | None) -> timezone | None:
+    if text is None:
+        return None
+    if text in ("Z", "z"):
+        return UTC
+    digits = text[1:].replace(":", "")
+    if int(digits[2:]) > 59:
+        raise ValueError
+    distance = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-distance if text[0] == "-" else distance)

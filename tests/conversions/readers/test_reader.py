@@ -1,0 +1,225 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+# ruff: noqa: DTZ001 - times of a format that names no zone have none
+
+"""A reader gives what its column means, refuses what does not fit, and is checked where it is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
+from airflow_provider_tiktok.conversions.readers import LEFT_OUT, RULES, SKIP, column, readers_of
+from tests.conversions.values.odd_values import odd_values
+
+EURO = {"decimal": ",", "thousands": ".", "symbol": "€"}
+PLUS_ONE = timezone(timedelta(hours=1))
+
+
+def read(raw: object, **settings: Any) -> Any:
+    """The value that a column with these settings means."""
+    columns = ["a", "b"] if isinstance(raw, tuple) else ["a"]
+    [reader] = readers_of(column(*columns, **settings), argument="")
+    assert reader.convert is not None
+    return reader.convert(raw)
+
+
+@pytest.mark.parametrize(
+    ("settings", "raw", "meant"),
+    [
+        ({"unit": "s"}, 1_780_000_000, 1_780_000_000),
+        ({"unit": "ms"}, 1_780_000_000_999, 1_780_000_000),
+        ({"unit": "ms"}, " 1780000000123 ", 1_780_000_000),
+        ({"unit": "ms"}, 1_780_000_000_123.0, 1_780_000_000),
+        ({"unit": "ms"}, Decimal("1780000000123.5"), 1_780_000_000),
+        ({"unit": "us"}, 1_780_000_000_123_456, 1_780_000_000),
+        ({"unit": "ns"}, "1780000000123456789", 1_780_000_000),
+        ({"unit": "ms"}, datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 26, tzinfo=UTC)),
+        ({"unit": "ms"}, "", None),
+        ({"unit": "ms"}, float("nan"), None),
+        ({"format": "%d.%m.%Y %H:%M"}, "6.1.2026 9:05", datetime(2026, 1, 6, 9, 5)),
+        ({"format": "%d.%m.%Y %H:%M"}, "06.01.2026  09:05", datetime(2026, 1, 6, 9, 5)),
+        ({"format": "%Y%m%d"}, "20261126", datetime(2026, 11, 26)),
+        ({"format": "%Y%m%d"}, 20261126, datetime(2026, 11, 26)),
+        ({"format": "%m/%d/%y %I:%M %p"}, "11/26/26 12:05 AM", datetime(2026, 11, 26, 0, 5)),
+        ({"format": "%b %d, %Y, %I:%M %p"}, "Nov 6, 2026, 1:05 pm", datetime(2026, 11, 6, 13, 5)),
+        ({"format": "%A, %d %B %Y"}, "Thursday, 26 November 2026", datetime(2026, 11, 26)),
+        ({"format": "%Y-%m-%dT%H:%M:%S.%f%z"}, "2026-11-26T10:00:00.123Z", datetime(2026, 11, 26, 10, tzinfo=UTC)),
+        ({"format": "%Y-%m-%d %H:%M:%S %z"}, "2026-11-26 10:00:00 +0100", datetime(2026, 11, 26, 10, tzinfo=PLUS_ONE)),
+        ({"format": "%Y-%m-%d"}, date(2026, 11, 26), date(2026, 11, 26)),
+        ({"format": "%Y-%m-%d"}, "NaT", None),
+        ({"format": "%m/%d/%Y %H:%M"}, ("11/26/2026", "10:00"), datetime(2026, 11, 26, 10)),
+        ({"format": "%m/%d/%Y %H:%M"}, (date(2026, 11, 26), time(10)), datetime(2026, 11, 26, 10)),
+        ({"format": "%m/%d/%Y %H:%M"}, (datetime(2026, 11, 26, 10), None), datetime(2026, 11, 26, 10)),
+        ({"format": "%m/%d/%Y %H:%M"}, (None, " "), None),
+        ({"scale": "0.01"}, 1250, Decimal("12.50")),
+        ({"scale": 0.01}, "1999", Decimal("19.99")),
+        ({"scale": "0.000001"}, 12_500_000, Decimal("12.500000")),
+        ({"scale": "0.01"}, "", None),
+        (EURO, "1.234,50 €", Decimal("1234.50")),
+        (EURO, "€ 1.234.567,5", Decimal("1234567.5")),
+        (EURO, "-12,50\u00a0€", Decimal("-12.50")),
+        (EURO, "1.234", Decimal(1234)),
+        (EURO, "1234,5", Decimal("1234.5")),
+        (EURO, 12.5, Decimal("12.5")),
+        ({"decimal": ",", "thousands": " "}, "1\u202f234,50", Decimal("1234.50")),
+        ({"thousands": "'"}, "1\u2019234.50", Decimal("1234.50")),
+        ({"thousands": ",", "symbol": "$"}, "$1,250.00", Decimal("1250.00")),
+        ({"symbol": "CHF"}, "CHF 12.50", Decimal("12.50")),
+        ({"decimal": ",", "scale": "0.01"}, "1250,0", Decimal("12.500")),
+        ({"values": {"a": "b"}}, " a ", "b"),
+        ({"values": {1: "one"}}, 1.0, "one"),
+        ({"values": {"a": SKIP}}, "a", LEFT_OUT),
+        ({"values": {"a": "b"}, "otherwise": SKIP}, "c", LEFT_OUT),
+        ({"values": {"a": "b"}, "otherwise": SKIP}, None, LEFT_OUT),
+        ({"values": {"a": "b"}, "otherwise": "c"}, "", "c"),
+        ({"values": {"a": "b"}, "otherwise": None}, "c", None),
+        ({"values": {"a": "b"}}, None, None),
+        ({"values": {True: "yes", False: SKIP}}, "TRUE", "yes"),
+        ({"values": {True: "yes", False: SKIP}}, 0, LEFT_OUT),
+        ({"split": ";"}, " a ;; b", ["a", "b"]),
+        ({"split": ", "}, "a, b,c", ["a", "b,c"]),
+        ({"split": ";"}, ";", None),
+        ({"split": ";"}, ["a;b"], ["a;b"]),
+    ],
+)  # fmt: skip
+def test_value(settings: dict[str, Any], raw: object, meant: Any) -> None:
+    """A value is read as was said of its column."""
+    found = read(raw, **settings)
+    assert (found, type(found)) == (meant, type(meant))
+
+
+@pytest.mark.parametrize(
+    ("settings", "raw", "told"),
+    [
+        ({"unit": "ms"}, 1_780_000_000, 'unit="ms"'),
+        ({"unit": "s"}, 1_780_000_000_123, 'unit="s"'),
+        ({"unit": "us"}, 1_780_000_000_123, 'unit="us"'),
+        ({"unit": "ms"}, "1.78E+12", 'unit="ms"'),
+        ({"unit": "ms"}, "2026-11-26", 'unit="ms"'),
+        ({"unit": "ms"}, True, 'unit="ms"'),
+        ({"format": "%m/%d/%Y %H:%M"}, "26/11/2026 10:00", "'%m/%d/%Y %H:%M'"),
+        ({"format": "%m/%d/%Y %H:%M"}, "02/30/2026 10:00", "'%m/%d/%Y %H:%M'"),
+        ({"format": "%m/%d/%Y %H:%M"}, "11/26/26 10:00", "'%m/%d/%Y %H:%M'"),
+        ({"format": "%m/%d/%Y %H:%M"}, "11/26/2026 10:00:00", "'%m/%d/%Y %H:%M'"),
+        ({"format": "%m/%d/%Y %H:%M"}, ("11/26/2026", None), "'%m/%d/%Y %H:%M'"),
+        ({"format": "%m/%d/%Y %H:%M"}, (date(2026, 11, 26), "10:00"), "'%m/%d/%Y %H:%M'"),
+        ({"format": "%m/%d/%Y"}, "１１/26/2026", "'%m/%d/%Y'"),
+        ({"format": "%Y%m%d"}, "2026112", "'%Y%m%d'"),
+        ({"format": "%m/%d/%Y %I:%M %p"}, "11/26/2026 13:00 PM", "%I"),
+        (EURO, "12.50", "'1.234,50 €'"),
+        (EURO, "1.23,4", "'1.234,50 €'"),
+        (EURO, "1,234.50", "'1.234,50 €'"),
+        (EURO, "12,50 $", "'1.234,50 €'"),
+        (EURO, "(12,50)", "'1.234,50 €'"),
+        (EURO, "€", "'1.234,50 €'"),
+        ({"symbol": "$"}, "US$ 12.50", "$"),
+        ({"symbol": "$"}, "$1,250.00", "$"),
+        ({"decimal": ","}, "1.234,50", "'1234,50'"),
+        ({"scale": "0.01"}, "12,50", "12.50"),
+        ({"values": {"a": "b"}}, "c", "otherwise"),
+        ({"values": {"a": "b"}}, "A", "otherwise"),
+        ({"values": {"a": "b"}}, {"a": 1}, "otherwise"),
+    ],
+)
+def test_value_that_does_not_fit(settings: dict[str, Any], raw: object, told: str) -> None:
+    """What does not fit is refused, not guessed at; the remedy says what was said of the column."""
+    with pytest.raises(EventError) as caught:
+        read(raw, **settings)
+    assert caught.value.rule in RULES
+    assert told in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"units": "ms"}, "no setting 'units'; did you mean 'unit'?"),
+        ({"value": {"a": "b"}}, "did you mean 'values'?"),
+        ({"thousand": "."}, "did you mean 'thousands'?"),
+        ({"columns": "b"}, "did you mean 'column'?"),
+        ({"skip": True}, "it has unit, format"),
+        ({"unit": "milliseconds"}, "did you mean 'ms'?"),
+        ({"unit": "min"}, "one of s, ms, us, ns"),
+        ({"unit": None}, "one of s, ms, us, ns"),
+        ({"format": "%Q"}, "'%Q' is not known here"),
+        ({"format": "%c"}, "'%c' is not known here"),
+        ({"format": "%H:%M"}, "a year, a month and a day"),
+        ({"format": "%m/%d/%Y %I:%M"}, "need %p"),
+        ({"format": "%Y-%m-%d %M"}, "need hours"),
+        ({"format": "%Y %Y %m %d"}, "twice"),
+        ({"format": "%Y-%m-%d%"}, "'%' is not known here"),
+        ({"format": ""}, "give text such as"),
+        ({"scale": 0}, "above zero"),
+        ({"scale": "-0.01"}, "above zero"),
+        ({"scale": "cents"}, "above zero"),
+        ({"decimal": ",", "thousands": ","}, "cannot be both"),
+        ({"thousands": "."}, "cannot be both"),
+        ({"decimal": "::"}, "one character"),
+        ({"symbol": ""}, "symbol"),
+        ({"values": {}}, "what each value of the column stands for"),
+        ({"values": ["a"]}, "what each value of the column stands for"),
+        ({"values": {"a": [1]}}, "give text, a number, true or false, or SKIP"),
+        ({"values": {"a": "b", " a ": "c"}}, "once"),
+        ({"values": {"a": "skip"}}, "did you mean 'SKIP'?"),
+        ({"otherwise": SKIP}, "what each value of the column stands for"),
+        ({"split": ""}, "what parts the values"),
+        ({"region": 5}, "name the column that holds the country"),
+        ({"take": "last"}, "'first'"),
+        ({"unit": "ms", "scale": "0.01"}, "unit and scale cannot be said of one column"),
+        ({"split": ";", "values": {"a": "b"}}, "cannot be said of one column"),
+    ],
+)
+def test_settings_that_cannot_be_right(settings: dict[str, Any], told: str) -> None:
+    """A wrong setting is told where the DAG says it, with the closest one there is."""
+    with pytest.raises(ConfigurationError) as caught:
+        column("a", **settings)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("columns", [(), ("",), (5,), ("a", " ")])
+def test_columns_that_cannot_be_right(columns: Any) -> None:
+    """A reader names its columns."""
+    with pytest.raises(ConfigurationError, match="name the column"):
+        column(*columns, unit="ms")
+
+
+def test_a_reader_is_plain_data() -> None:
+    """What column(…) gives is what YAML and JSON hold."""
+    declared = column("a", "b", values={"x": "Purchase", "y": SKIP}, otherwise=SKIP, take="first")
+    assert json.loads(json.dumps(declared)) == declared
+    assert column("a", scale=Decimal("0.01")) == {"column": "a", "scale": "0.01"}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"unit": "ms"}, {"format": "%Y-%m-%d"}, EURO, {"scale": "0.01"}, {"split": ";"}]
+)
+@given(raw=odd_values())
+def test_no_value_breaks_a_reader(settings: dict[str, Any], raw: Any) -> None:
+    """Whatever a source gives, it is read or refused."""
+    [reader] = readers_of(column("a", **settings), argument="")
+    odd: set[int] = set()
+    [value] = reader.column([raw], odd, set())
+    assert value is None or not odd
+
+
+@given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2068, 1, 1)))
+def test_times_come_back_as_they_were_written(moment: datetime) -> None:
+    """What a format writes, it reads, in every order of its parts."""
+    moment = moment.replace(microsecond=0)
+    for format in ("%Y-%m-%d %H:%M:%S", "%d/%m/%y %H:%M:%S", "%b %d %Y %I:%M:%S %p", "%Y%m%d%H%M%S"):
+        assert read(moment.strftime(format), format=format) == moment
+
+
+@given(st.decimals(min_value=-(10**9), max_value=10**9, places=2))
+def test_amounts_come_back_as_they_were_written(amount: Decimal) -> None:
+    """What is written with other marks is the same number."""
+    text = f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
+    assert read(f"{text} €", **EURO) == amount
