@@ -126,7 +126,7 @@ def _sum_of(contents: Iterable[Content]) -> Decimal:
 
 def _amount_of(item: Content) -> Decimal:
     quantity = Decimal(1 if item.quantity is None else item.quantity)
-    return _EXACT.multiply(item.price or Decimal(0), quantity)
+    return _EXACT.multiply(Decimal(0) if item.price is None else item.price, quantity)
 
 
 def _settle_type(draft: Draft, contents: Sequence[Content]) -> None:
