@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
 from airflow_provider_tiktok.ring.envelopes import open_rows, open_table
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
@@ -191,6 +192,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The counts, once every row has its status. They are in XCom for failed tasks as well."""
+        context = complete_context(context, task_id=self.task_id)
         with failing_as_airflow():
             run = self._refresh()
         counts = run.report.as_dict()

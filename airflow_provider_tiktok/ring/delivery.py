@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.assets import RECEIPT_SCHEMA, report_asset
 from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
+from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.metrics import count_delivery
@@ -196,6 +197,7 @@ class DeliverEventsOperator(HidingOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The receipt, once every event of the source has its result."""
+        context = complete_context(context, task_id=self.task_id)
         url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():

@@ -30,6 +30,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
+from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.failures import TemporaryFailure, failing_as_airflow
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class TikTokSensor(BaseSensorOperator):
         advertiser_id = self.advertiser_id or hook.advertiser_id
         pixel_code = self.pixel_code or (None if self.pixel_id else hook.event_source_id("web"))
         if pixel_code and not hook.demo_mode:
+            context = complete_context(context, task_id=self.task_id)
             leave_link(context, advertiser_id=advertiser_id, pixel_code=pixel_code)
         return self.make_watch(advertiser_id=advertiser_id, pixel_code=pixel_code)
 
@@ -342,7 +344,8 @@ class TikTokEventsReceivedSensor(TikTokSensor):
 
     def _leave_count(self, context: Context, facts: Any) -> Any:
         """Keep the count with its days, for the page that sets it beside what uploads had accepted."""
-        if isinstance(facts, dict) and "ti" in context:
+        if isinstance(facts, dict):
+            context = complete_context(context, task_id=self.task_id)
             last_day = _as_day(self.last_day, name="last_day") if self.last_day else datetime.now(UTC).date()
             told = {
                 "server_events": facts.get("server_events"),
