@@ -569,7 +569,7 @@ class ColumnPlan:
         self, field: Field, columns: list[Column], findings: Findings, *, is_first: bool = False
     ) -> list[Any]:
         if len(columns) == 1:
-            return self._kernel(field)(columns[0], findings)
+            return self._read(field, columns[0], findings)
         if is_first or not field.is_collected:
             return self._first_of(field, columns, findings)
         kernel = self._kernel(field)
@@ -577,6 +577,26 @@ class ColumnPlan:
         for column in columns[1:]:
             more = kernel(column, findings)
             joined = [_both(a, b, is_set=field.section == "user") for a, b in zip(joined, more, strict=True)]
+        return joined
+
+    def _read(self, field: Field, column: Column, findings: Findings) -> list[Any]:
+        """One column; lists of texts are read as one column of all their texts."""
+        kernel = self._kernel(field)
+        if not field.is_collected or field in BESIDE or list not in set(map(type, column)):
+            return kernel(column, findings)
+        parts: list[Any] = []
+        owners: list[int] = []
+        for place, value in enumerate(column):
+            texts = value if type(value) is list and {*map(type, value)} == {str} else [value]
+            parts.extend(texts)
+            owners.extend([place] * len(texts))
+        found = Findings()
+        wires = kernel(parts, found, owners=owners)
+        findings.odd.update(found.odd, *found.notes.values())
+        joined: list[Any] = [None] * len(column)
+        for place, wire in zip(owners, wires, strict=True):
+            if wire is not None:
+                joined[place] = _both(joined[place], wire, is_set=field.section == "user")
         return joined
 
     def _first_of(

@@ -31,7 +31,8 @@ class FilesReader(DeliverEventsOperator):
     Read are JSON Lines, JSON, CSV, TSV and Parquet, also compressed. Files may differ in columns that are not
     mapped; of columns that share a name each is called by its number, such as ``phone (column 3)``. A dead
     letter file of an earlier run is a file like others: its events are sent again under their old ids, and a
-    warning tells when that is too late for TikTok to know them as repeats.
+    warning tells when that is too late for TikTok to know them as repeats. With a mapping, folders such as
+    ``day=2026-11-26/`` are columns of the files below them.
 
     :param path: a file, a folder, a pattern such as ``s3://sales/2026-11-23/*.jsonl.gz``, or several of
         them (templated). Files of a folder or pattern are read in the order of their names; those whose names
@@ -43,6 +44,8 @@ class FilesReader(DeliverEventsOperator):
     :param encoding: of text files.
     :param csv_delimiter: ``None``: a comma, in TSV a tabulator.
     :param csv_columns: names of the columns of CSV and TSV files that have no header.
+    :param csv_quote: the character around fields of CSV and TSV files; an empty text for none.
+    :param csv_skip_rows: lines above the header of CSV and TSV files, such as a title.
     """
 
     file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id")
@@ -58,6 +61,8 @@ class FilesReader(DeliverEventsOperator):
         encoding: str = "utf-8",
         csv_delimiter: str | None = None,
         csv_columns: Sequence[str] | None = None,
+        csv_quote: str = '"',
+        csv_skip_rows: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +73,8 @@ class FilesReader(DeliverEventsOperator):
         self.encoding = encoding
         self.csv_delimiter = csv_delimiter
         self.csv_columns = csv_columns
+        self.csv_quote = csv_quote
+        self.csv_skip_rows = csv_skip_rows
         self._files: tuple[str, ...] = ()
 
     def open_source(self) -> Source:
@@ -80,6 +87,9 @@ class FilesReader(DeliverEventsOperator):
             encoding=self.encoding,
             csv_delimiter=self.csv_delimiter,
             csv_columns=self.csv_columns,
+            csv_quote=self.csv_quote,
+            csv_skip_rows=self.csv_skip_rows,
+            hive_columns=bool(self.mapping),
         )
         self._files = source.files
         return source

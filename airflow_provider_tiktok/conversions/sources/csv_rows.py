@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from itertools import islice
+from typing import Any
 
 from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, ColumnChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -57,7 +58,8 @@ def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
     lines = _Lines(
         lines_of(text, max_chars=options.max_row_chars, ends=("\n", "\r")), max_chars=options.max_row_chars
     )
-    records = _Records(lines, delimiter=lines.take_separator() or options.delimiter)
+    lines.skip(options.skip_rows)
+    records = _Records(lines, delimiter=lines.take_separator() or options.delimiter, quote=options.quote)
     columns = options.columns or _header(records, options=options)
     if columns is None:
         return Table(columns=None, chunks=iter(()))
@@ -143,6 +145,11 @@ class _Lines:
             raise self._broken
         return next(self._lines)
 
+    def skip(self, count: int) -> None:
+        """Pass by the first lines."""
+        for _ in islice(self._lines, count):
+            self.number += 1
+
     def take_separator(self) -> str | None:
         """The delimiter of a first line ``sep=;``, which is taken; else ``None``, and nothing is."""
         line = next(self._lines, "")
@@ -208,12 +215,19 @@ class _Records:
     :ivar header: a record like it is no row: files that were joined repeat it. ``None`` where there is none.
     """
 
-    def __init__(self, lines: _Lines, *, delimiter: str) -> None:
+    def __init__(self, lines: _Lines, *, delimiter: str, quote: str | None = '"') -> None:
         self._lines = lines
-        self._parser = csv.reader(self._lines, delimiter=delimiter, strict=True)
+        self._quote = quote
+        self._quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
+        self._parser = self._parser_of(self._lines, delimiter=delimiter)
         self.delimiter = delimiter
         self.width: int | None = None
         self.header: list[str] | None = None
+
+    def _parser_of(self, lines: Iterable[str], *, delimiter: str) -> Any:
+        return csv.reader(
+            lines, delimiter=delimiter, quotechar=self._quote, quoting=self._quoting, strict=True
+        )
 
     def take_chunk(self) -> tuple[list[int], list[Record], Exception | None]:
         """The next records, their lines' numbers, and what broke the reading after them."""
@@ -250,7 +264,7 @@ class _Records:
     def _parse_plain(self, lines: list[str]) -> list[list[str]] | None:
         """The records of these lines if each line is a record, and none blank; else ``None``."""
         try:
-            records = list(csv.reader(lines, delimiter=self.delimiter, strict=True))
+            records = list(self._parser_of(lines, delimiter=self.delimiter))
         except csv.Error:
             return None
         if len(records) != len(lines) or {*map(len, records)} != {self.width} or self.header in records:
@@ -259,7 +273,7 @@ class _Records:
 
     def _parse_up_to_odd(self, lines: list[str], numbers: list[int], records: list[Record]) -> int:
         """Add the records up to the first odd one, and give how many lines they had."""
-        parser = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        parser = self._parser_of(lines, delimiter=self.delimiter)
         n_done = 0
         with suppress(csv.Error):
             for fields in parser:

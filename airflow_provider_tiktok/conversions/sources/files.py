@@ -30,6 +30,7 @@ from airflow_provider_tiktok.conversions.sources.compression import (
 from airflow_provider_tiktok.conversions.sources.csv_rows import read_csv
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
 from airflow_provider_tiktok.conversions.sources.json_rows import read_json, read_json_lines
+from airflow_provider_tiktok.conversions.sources.partitions import PartitionedChunk, partitions_of
 from airflow_provider_tiktok.conversions.sources.paths import FilePath, explained, stamp
 from airflow_provider_tiktok.conversions.sources.places import Place, Places
 from airflow_provider_tiktok.conversions.sources.replay import Replay
@@ -65,6 +66,10 @@ class FilesSource:
     :param encoding: of JSON and CSV text; a byte order mark is skipped.
     :param csv_delimiter: one character; TSV always has the tab.
     :param csv_columns: names of the columns of CSV and TSV files without a header.
+    :param csv_quote: the character around fields of CSV and TSV files; an empty text for none.
+    :param csv_skip_rows: lines above the header of CSV and TSV files, or above the rows where there is none.
+    :param hive_columns: whether folders such as ``day=2026-11-26`` are columns of the files below them; a
+        column of the file's own comes first.
     :param page_size: rows of a Parquet file in memory at once.
     :param max_row_chars: a longer row of text is unreadable, so that a missing line break costs no memory.
     :param max_array_chars: a longer JSON array is refused.
@@ -82,6 +87,9 @@ class FilesSource:
         encoding: str = "utf-8",
         csv_delimiter: str = ",",
         csv_columns: Sequence[str] | None = None,
+        csv_quote: str = '"',
+        csv_skip_rows: int = 0,
+        hive_columns: bool = False,
         page_size: int = 10_000,
         max_row_chars: int = 2_000_000,
         max_array_chars: int = 50_000_000,
@@ -92,6 +100,9 @@ class FilesSource:
         self._encoding = _checked_encoding(encoding)
         self._delimiter = _checked_delimiter(csv_delimiter)
         self._csv_columns = _checked_columns(csv_columns)
+        self._csv_quote = _checked_quote(csv_quote, delimiter=self._delimiter)
+        self._csv_skip_rows = _checked_skip(csv_skip_rows)
+        self._hive_columns = hive_columns
         self._page_size = _at_least_one(page_size, argument="page_size")
         self._max_row_chars = _at_least_one(max_row_chars, argument="max_row_chars")
         self._max_array_chars = _at_least_one(max_array_chars, argument="max_array_chars")
@@ -134,6 +145,7 @@ class FilesSource:
         :raises ConfigurationError: a file is not there.
         """
         settings = [self._formats, self._compression, self._encoding, self._delimiter, self._csv_columns]
+        settings += [self._csv_quote, self._csv_skip_rows, self._hive_columns]
         stamps = [stamp(path) for path in self._paths]
         return None if None in stamps else fingerprint([*settings, self._max_row_chars, *stamps])
 
@@ -151,13 +163,15 @@ class FilesSource:
         for path, name in zip(self._paths, self._formats, strict=True):
             with explained(path), ExitStack() as stack:
                 table = self._open(path, format=name, stack=stack)
+                shared = partitions_of(path) if self._hive_columns else {}
+                columns = table.columns and tuple(dict.fromkeys((*table.columns, *shared)))
                 if _TABULAR.issuperset(self._formats):
-                    self._columns = table.columns or self._columns
+                    self._columns = columns or self._columns
                 self._places.enter(shown_path(path))
                 for chunk, lines in table.chunks if table.columns else map(self._replayed, table.chunks):
                     if len(chunk):
                         self._places.note(len(chunk), lines=lines)
-                        yield chunk
+                        yield PartitionedChunk(chunk, shared=shared, names=columns) if shared else chunk
 
     def _replayed(self, part: LinedChunk) -> LinedChunk:
         """The rows with the events of dead letters in the place of those."""
@@ -180,6 +194,8 @@ class FilesSource:
             encoding=self._encoding,
             delimiter="\t" if format == "tsv" else self._delimiter,
             columns=self._csv_columns,
+            quote=self._csv_quote,
+            skip_rows=self._csv_skip_rows,
             page_size=self._page_size,
             max_row_chars=self._max_row_chars,
             max_array_chars=self._max_array_chars,
@@ -300,6 +316,20 @@ def _checked_delimiter(delimiter: str) -> str:
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise ConfigurationError("csv_delimiter: give one character that is no quote and no line end.")
     return delimiter
+
+
+def _checked_quote(quote: object, *, delimiter: str) -> str | None:
+    if quote == "":
+        return None
+    if isinstance(quote, str) and len(quote) == 1 and quote not in f"\r\n \t{delimiter}":
+        return quote
+    raise ConfigurationError("csv_quote: give the one character around fields, or an empty text for none.")
+
+
+def _checked_skip(count: object) -> int:
+    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        return count
+    raise ConfigurationError("csv_skip_rows: give the number of lines above the header, 0 for none.")
 
 
 def _checked_columns(columns: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -64,6 +64,8 @@ class TableOptions(Sealed, frozen=True, kw_only=True):
     :param encoding: of text formats.
     :param delimiter: one character between the fields of a CSV row.
     :param columns: names of the columns of a CSV file whose first row is data already.
+    :param quote: the character around CSV fields, ``None`` for none.
+    :param skip_rows: lines above the header, or above the rows, of a CSV file.
     :param page_size: rows of a Parquet file in memory at once.
     :param max_row_chars: a row of text beyond this is not read.
     :param max_array_chars: a JSON array beyond this is not read.
@@ -74,6 +76,8 @@ class TableOptions(Sealed, frozen=True, kw_only=True):
     delimiter: str
     columns: tuple[str, ...] | None
     page_size: int
+    quote: str | None = '"'
+    skip_rows: int = 0
     max_row_chars: int
     max_array_chars: int
 

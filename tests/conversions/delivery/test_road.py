@@ -331,3 +331,81 @@ def _nested(row: dict[str, Any]) -> dict[str, Any]:
     if item:
         record.setdefault("properties", {})["contents"] = [item, {"content_id": "second"}]
     return record
+
+
+# What a mapping says of columns, beside what they hold: all of it goes by columns as by careful rules.
+READ: dict[str, Any] = {
+    "event": {"column": "kind", "values": {"order": "Purchase", "cart": "AddToCart", "x": "SKIP"}},
+    "event_time": {"column": "at", "unit": "ms"},
+    "user.email": {"column": ["mail", "mail2"], "take": "first"},
+    "user.phone": {"column": "phone", "region": "country"},
+    "properties.value": {"column": "total", "decimal": ",", "thousands": ".", "symbol": "€"},
+    "properties.content_ids": {"column": "tags", "split": ";"},
+    "properties.predicted_ltv": {"column": "cents", "scale": "0.01"},
+    "properties.contents[].content_id": "lines[].sku",
+    "properties.contents[].price": {"column": "lines[].cents", "scale": "0.01"},
+    "properties.order_id": "params[key=order].value",
+}
+HELD: dict[str, st.SearchStrategy[Any]] = {
+    "kind": plain_or_odd("order", "cart", "x", "other"),
+    "at": plain_or_odd(st.integers(int(NOW) - 10**6, int(NOW)).map(lambda seconds: seconds * 1000)),
+    "mail": plain_or_odd(EMAILS, None),
+    "mail2": plain_or_odd(EMAILS),
+    "phone": plain_or_odd(PHONES),
+    "country": plain_or_odd("US", "DE", None),
+    "total": plain_or_odd("1.234,50 €", "12,5", "12.50", 3),
+    "cents": plain_or_odd(st.integers(0, 10**6)),
+    "tags": plain_or_odd("a1; b2", "a1", ";"),
+    "lines": plain_or_odd(
+        st.lists(
+            st.fixed_dictionaries({"sku": plain_or_odd(IDS), "cents": plain_or_odd(st.integers(0, 9999))}),
+            max_size=3,
+        )
+    ),
+    "params": plain_or_odd(
+        st.lists(st.fixed_dictionaries({"key": st.just("order"), "value": IDS}), max_size=2)
+    ),
+    "status": plain_or_odd("paid", "refunded", True),
+}
+
+
+@st.composite
+def read_tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Rows of a real export, and a mapping that says what they hold."""
+    paths = draw(st.lists(st.sampled_from(sorted(READ)), min_size=4, unique=True))
+    keys = st.integers(1, 3)
+    rows: list[Any] = [
+        {"key": draw(keys), **{name: draw(one) for name, one in HELD.items()}}
+        for _ in range(draw(st.integers(1, 8)))
+    ]
+    for place in draw(st.lists(st.integers(0, len(rows) - 1), max_size=1)):
+        rows[place] = UnreadableRow(rule="not_json", remedy="Mend the row.")
+    mapping = {path: READ[path] for path in paths}
+    if "event" in mapping and draw(st.booleans()):
+        mapping["event"] = {**READ["event"], "otherwise": draw(st.sampled_from(["SKIP", "Search", None]))}
+    arguments: dict[str, Any] = {"mapping": mapping, "timezone": "UTC"}
+    if draw(st.booleans()):
+        rows.sort(key=lambda row: row["key"] if isinstance(row, dict) else 2)
+        arguments["group_by"] = ["key"]
+    if draw(st.booleans()):
+        arguments[draw(st.sampled_from(["keep_rows", "drop_rows"]))] = {"status": ["paid", True, None]}
+    if draw(st.booleans()):
+        arguments["null_values"] = ["a1", "12,5", "order"]
+    if draw(st.booleans()):
+        arguments["defaults"] = {"event": "Purchase", "properties.currency": "USD"}
+    if draw(st.booleans()):
+        arguments.setdefault("defaults", {})["properties.contents[].brand"] = "Ours"
+    return rows, arguments
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(table=read_tables())
+def test_what_a_mapping_says_goes_by_columns_as_by_careful_rules(table: tuple[list[Any], dict[str, Any]]):
+    """Readers, lists inside records and rows that are left out."""
+    rows, arguments = table
+    parts = parts_of(arguments, event_source="offline")
+    expected = told_by_careful(rows, parts)
+    for size in (1, 2, 7):
+        assert told_by_road(record_chunks(rows, size), parts) == expected
+        names = sorted({name for row in rows if isinstance(row, dict) for name in row})
+        assert told_by_road(column_chunks(rows, names, size), parts) == expected
