@@ -22,12 +22,14 @@ from msgspec import Raw
 from airflow_provider_tiktok.conversions.chunks import Chunk
 from airflow_provider_tiktok.conversions.events import PreparedEvent
 from airflow_provider_tiktok.conversions.kernels import (
+    Beside,
     Column,
     Findings,
     Kernel,
     Told,
     amounts_of,
     has_none,
+    members_of,
     plain_ids_or_none,
     sum_of,
 )
@@ -639,7 +641,7 @@ class ColumnPlan:
             told = [kernel(column, findings, owners=owners) for column in columns]
         for one in told:
             for row, values in zip(rows, one, strict=True):
-                row.extend(values or ())
+                row.extend(members_of(values))
         firsts = groups.firsts
         return [list(chain(*rows[firsts[n] : firsts[n + 1]])) or None for n in range(groups.size)]
 
@@ -811,19 +813,14 @@ def _put_beside(raw: RawColumns, field: Field, others: Sequence[Field]) -> None:
     columns = [raw.found.get(other, [nothing]) for other in others]
     if any(len(one) > 1 for one in columns):
         raw.odd.update(range(raw.size))
-    raw.found[field] = [
-        [
-            None if values[0] is None else values
-            for values in zip(column, *(one[0] for one in columns), strict=True)
-        ]
-        for column in raw.found[field]
-    ]
+    raw.found[field] = [Beside([column, *(one[0] for one in columns)]) for column in raw.found[field]]
 
 
-def _both(first: list[Any] | None, second: list[Any] | None, *, is_set: bool) -> list[Any] | None:
-    if not first or not second:
-        return first or second
-    return first + ([one for one in second if one not in first] if is_set else second)
+def _both(first: Any, second: Any, *, is_set: bool) -> Any:
+    if first is None or second is None:
+        return second if first is None else first
+    members, more = members_of(first), members_of(second)
+    return members + ([one for one in more if one not in members] if is_set else more)
 
 
 def _mark_values(columns: Sequence[Column], findings: Findings, *, owners: Sequence[int] | None) -> None:

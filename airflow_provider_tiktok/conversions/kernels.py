@@ -14,12 +14,13 @@ The room knows values and knows no column name, no API and no event as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec import Raw
 
 from airflow_provider_tiktok.conversions.events import Drop, Violation
@@ -83,6 +84,28 @@ REMEMBERED: Final = 10_000
 
 LONGEST_REMEMBERED: Final = 1_000
 """Characters of a value that is remembered."""
+
+
+class Beside(Sequence[Any]):
+    """A column with others whose values its own are read by: each value is a tuple with those beside it."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __contains__(self, value: object) -> bool:
+        return value is None and has_none(self.columns[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (None if values[0] is None else values for values in zip(*self.columns, strict=True))
+
+    def __getitem__(self, place: Any) -> Any:
+        values = tuple(column[place] for column in self.columns)
+        return None if values[0] is None else values
 
 
 class Findings:
@@ -222,6 +245,7 @@ def _test(quick: QuickColumn, column: Column) -> list[Any] | None:
         return None
 
 
+_decode = msgspec.json.Decoder().decode
 _EXACT: Final = Context(prec=400)
 _ZERO: Final = Decimal(0)
 
@@ -305,7 +329,7 @@ def plain_emails(column: Column) -> list[Any] | None:
         return None
     if _SUSPECT_EMAIL.search(text) or max(map(len, column)) > _LONGEST_EMAIL:
         return None
-    return [[sha256(line.encode()).hexdigest()] for line in _lines(text)]
+    return digests_of(_lines(text))
 
 
 def plain_tokens(column: Column) -> list[Any] | None:
@@ -327,8 +351,19 @@ def plain_urls(column: Column) -> list[Any] | None:
 
 
 def digests_of(column: Column) -> list[Any]:
-    """The SHA-256 of each text, as a list of one."""
-    return [[sha256(value.encode()).hexdigest()] for value in column]
+    """The SHA-256 of each text, as a list of one in JSON.
+
+    Not as a Python list: Python looks through all of those again and again for what nobody needs any more.
+    """
+    return [Raw(('["' + sha256(value.encode()).hexdigest() + '"]').encode()) for value in column]
+
+
+def members_of(wire: Any) -> list[Any]:
+    """The members of a list in wire form, none of an absent one."""
+    if type(wire) is Raw:
+        members: list[Any] = _decode(wire)
+        return members
+    return list(wire or ())
 
 
 def plain_numbers(column: Column) -> list[Any] | None:
@@ -410,7 +445,7 @@ def plain_digests(of_nothing: frozenset[str]) -> QuickColumn:
         text = _joined(column)
         if text is None or text.count("\n") != len(column) + 1 or not _DIGESTS.fullmatch(text, 1):
             return None
-        return [[value] for value in column] if of_nothing.isdisjoint(column) else None
+        return _single_lists(column) if of_nothing.isdisjoint(column) else None
 
     return quick
 
@@ -423,6 +458,11 @@ def digested(plain: QuickColumn) -> QuickColumn:
         return None if texts is None else digests_of(texts)
 
     return quick
+
+
+def _single_lists(texts: Column) -> list[Any]:
+    """Plain texts as lists of one in JSON."""
+    return [Raw(('["' + text + '"]').encode()) for text in texts]
 
 
 def either(*tests: QuickColumn) -> QuickColumn:
@@ -439,7 +479,7 @@ def listed(plain: QuickColumn) -> QuickColumn:
 
     def quick(column: Column) -> list[Any] | None:
         texts = plain(column)
-        return None if texts is None else [[text] for text in texts]
+        return None if texts is None else _single_lists(texts)
 
     return quick
 
@@ -483,7 +523,7 @@ def plain_phones(default: str | None) -> QuickColumn:
     """
 
     def quick(column: Column) -> list[Any] | None:
-        phones, *regions = zip(*column, strict=True)
+        phones, *regions = column.columns if type(column) is Beside else zip(*column, strict=True)
         text = _joined(phones)
         if text is None or text.count("\n") != len(column) + 1:
             return None

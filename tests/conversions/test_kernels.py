@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,6 @@ def _told(kernel: Kernel, column: list[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Raw):
-        return bytes(value).decode()
+    if isinstance(value, Raw | list):
+        return msgspec.json.encode(value).decode()
     return repr(value) if isinstance(value, float) else str(value) if type(value) is int else value

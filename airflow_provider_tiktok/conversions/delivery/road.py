@@ -301,6 +301,11 @@ class Events:
             return self.rows[place], self.counts[place], known.event, known.event_id
         return self.rows[place], self.counts[place], self.names[place], self.ids[place]
 
+    def told_run(self, start: int, stop: int) -> Iterable[tuple[int, int, str | None, str | None]]:
+        """The same of events that follow one another, none of which has a result of its own."""
+        columns = (self.rows, self.counts, self.names, self.ids)
+        return zip(*(column[start:stop] for column in columns), strict=True)
+
     def last_row(self, place: int) -> int:
         """The number of the last row of an event."""
         return self.rows[place] + self.counts[place] - 1

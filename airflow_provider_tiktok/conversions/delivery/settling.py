@@ -389,7 +389,7 @@ class Settlement:
                     outcome=Outcome.ACCEPTED if is_sent else Outcome.SKIPPED,
                     reason="" if is_sent else "validate_only",
                 )
-                self._digest.add_many(map(events.told, range(place, stop)))
+                self._digest.add_many(events.told_run(place, stop))
                 if self._dead_letters is not None:
                     self._dead_letters.outdate(events.rows[place], events.last_row(stop - 1))
             elif state in (SETTLED, ANSWERED):

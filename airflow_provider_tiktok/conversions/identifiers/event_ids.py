@@ -63,7 +63,8 @@ def _canonical(value: object) -> object:
     if isinstance(value, Decimal):
         return _canonical_number(value)
     if isinstance(value, Raw):
-        return _canonical_number(Decimal(bytes(value).decode()))
+        text = bytes(value).decode()
+        return json.loads(text) if text.startswith("[") else _canonical_number(Decimal(text))
     if isinstance(value, Struct):
         return to_builtins(value, builtin_types=(Decimal,))
     if isinstance(value, Mapping):

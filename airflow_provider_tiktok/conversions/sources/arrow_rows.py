@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from importlib import import_module
 from typing import IO, Any
 
@@ -161,10 +162,14 @@ def _plain(column: Any) -> list[Any]:
 
 def _plain_array(array: Any) -> list[Any]:
     arrow = import_arrow("pyarrow", purpose="An Arrow table")
-    types = arrow.types
-    read = next((read for fits, read in _READERS if getattr(types, fits)(array.type)), None)
+    read = _reader_of(array.type, arrow.types)
     values: list[Any] = read(array, arrow) if read else array.to_pylist()
     return values
+
+
+@lru_cache(maxsize=256)
+def _reader_of(kind: Any, types: Any) -> Callable[[Any, Any], list[Any]] | None:
+    return next((read for fits, read in _READERS if getattr(types, fits)(kind)), None)
 
 
 def _plain_single(array: Any, arrow: Any) -> list[Any]:
@@ -198,6 +203,10 @@ def _plain_fine(array: Any, arrow: Any) -> list[Any]:
 
 def _plain_shared(array: Any, arrow: Any) -> list[Any]:
     """Texts of which the array holds each once; a long one is one object, however many rows have it."""
+    if _longest(array.dictionary, arrow) * len(array) <= MAX_ROW_BYTES:
+        if len(array.dictionary) > len(array) // 2 or array.null_count or array.dictionary.null_count:
+            return list(array.dictionary.take(array.indices).to_pylist())
+        return list(map(array.dictionary.to_pylist().__getitem__, array.indices.to_pylist()))
     used = array.indices.unique().drop_null()
     values = array.dictionary.take(used)
     n_repeats = len(array) - len(used) + 1
@@ -207,6 +216,29 @@ def _plain_shared(array: Any, arrow: Any) -> list[Any]:
         raise _TooLong
     texts = {None: None, **dict(zip(used.to_pylist(), _plain_array(values), strict=True))}
     return [texts[place] for place in array.indices.to_pylist()]
+
+
+def _longest(dictionary: Any, arrow: Any) -> int:
+    """The most bytes that one of these texts has; more than any chunk may have where they are no texts."""
+    if not arrow.types.is_string(dictionary.type):
+        return MAX_ROW_BYTES + 1
+    offsets, texts = dictionary.buffers()[1:]
+    if texts is None:
+        return 0
+    # One dictionary serves many chunks: whoever has these very bytes was measured before.
+    place = (offsets.address, texts.address, texts.size, dictionary.offset, len(dictionary))
+    known = _MEASURED.get(place)
+    if known is None:
+        compute = import_arrow("pyarrow.compute", purpose="An Arrow table")
+        known = int(compute.max(compute.binary_length(dictionary)).as_py() or 0)
+        if len(_MEASURED) >= _MOST_MEASURED:
+            _MEASURED.clear()
+        _MEASURED[place] = known
+    return known
+
+
+_MOST_MEASURED = 64
+_MEASURED: dict[tuple[int, ...], int] = {}
 
 
 def _plain_struct(array: Any, arrow: Any) -> list[Any]:
