@@ -5,15 +5,23 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, DROP_REMEDIES, FAULTS
 from airflow_provider_tiktok.conversions.readers import RULES as READER_RULES
 from airflow_provider_tiktok.conversions.tiktok.return_codes import as_markdown
 from airflow_provider_tiktok.conversions.validation import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
+from airflow_provider_tiktok.get_provider_info import get_provider_info
+from airflow_provider_tiktok.ring.arguments import TaskArguments, WaitArguments
+from airflow_provider_tiktok.ring.signatures import documented
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))  # the page on privacy is made from the tables of its tests
@@ -44,12 +52,22 @@ clear in any case, percent-encoded, in Base64 wherever it begins, in hex and esc
 found fails the test. `make test ARGS=tests/privacy` repeats it.
 """
 
+OPERATORS_PAGE = """# Operators and their arguments
+
+Every argument is given by name. A *templated* argument may hold a Jinja template or another task's result,
+which is replaced by its value when the task runs. Each operator also takes the
+[arguments of every task](#arguments-of-every-task). `help()` shows the same, editors complete it, and mypy
+and other type checkers report an argument that is misspelt or has the wrong type.
+"""
+
+_PIPE = r"\|"
 _IN_LETTERS = "dead letters, which need it to be sent again"
 
 
 def pages() -> dict[str, str]:
     """File name to text of every page."""
     return {
+        "operators.md": "\n".join([OPERATORS_PAGE, *_operators()]) + "\n",
         "privacy.md": "\n".join([PRIVACY_PAGE, *_privacy()]) + "\n",
         "return_codes.md": RETURN_CODES + as_markdown().rstrip() + "\n",
         "rules.md": "\n".join([RULES_PAGE, *_rules()]) + "\n",
@@ -64,6 +82,78 @@ def _rules() -> Iterator[str]:
     yield from _table("Of the whole event", "rule", "meaning", RULES)
     left_out = {name: f"{text} | {DROP_REMEDIES[name]}" for name, text in DROP_REASONS.items()}
     yield from _table("Values that are left out", "reason", "meaning | remedy", left_out)
+
+
+def _operators() -> Iterator[str]:
+    for operator in _operator_classes():
+        words = inspect.cleandoc(operator.__doc__ or "").partition("\n:param ")[0]
+        module = operator.__module__.removeprefix("airflow_provider_tiktok.")
+        yield from (f"## {operator.__name__}", "", f"`{module}.{operator.__name__}`", "", _as_markdown(words))
+        yield from ("", "| argument | type | default | templated | meaning |", "|---|---|---|---|---|")
+        yield from _arguments(operator)
+        yield ""
+    of_sensors = {
+        name: hint
+        for name, hint in WaitArguments.__annotations__.items()
+        if name not in TaskArguments.__annotations__
+    }
+    yield from ("## Arguments of every task", "", "Airflow documents them and sets their defaults.", "")
+    yield from _types(TaskArguments.__annotations__)
+    yield from ("", "## Arguments of every sensor", "", "These as well are documented by Airflow.", "")
+    yield from _types(of_sensors)
+
+
+def _arguments(operator: Any) -> Iterator[str]:
+    told = documented(operator)
+    for name, argument in inspect.signature(operator).parameters.items():
+        if name in told:
+            cells = (
+                f"`{name}`",
+                f"`{_type(argument.annotation)}`",
+                _default(argument.default),
+                "yes" if name in operator.template_fields else "",
+                _as_markdown(told[name]).replace(" (templated)", ""),
+            )
+            yield f"| {' | '.join(cell.replace('|', _PIPE) for cell in cells)} |"
+
+
+def _types(hints: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("| argument | type |", "|---|---|")
+    yield from (
+        f"| `{name}` | `{hint.__forward_arg__.replace('|', _PIPE)}` |" for name, hint in hints.items()
+    )
+
+
+def _operator_classes() -> Iterator[Any]:
+    """Every operator, transfer and sensor that Airflow learns of."""
+    info = get_provider_info()
+    modules = [
+        name for kind in ("operators", "sensors") for one in info[kind] for name in one["python-modules"]
+    ]
+    modules += [one["python-module"] for one in info["transfers"]]
+    for name in dict.fromkeys(modules):
+        for found in vars(importlib.import_module(name)).values():
+            is_own = inspect.isclass(found) and found.__module__ == name and hasattr(found, "template_fields")
+            if is_own and not found.__name__.startswith("_") and not inspect.isabstract(found):
+                yield found
+
+
+def _type(annotation: str) -> str:
+    """What may be given, but for what may be given to every templated argument."""
+    return annotation.replace(" | Hidden", "").replace(" | XComArg", "")
+
+
+def _default(default: Any) -> str:
+    if default is inspect.Parameter.empty:
+        return "required"
+    if isinstance(default, timedelta):
+        hours = default // timedelta(hours=1)
+        return f"{hours // 24} days" if hours > 24 else f"{hours} hours"
+    return f"`{default!r}`"
+
+
+def _as_markdown(docstring: str) -> str:
+    return re.sub(r":class:`~?(?:\w+\.)*(\w+)`", r"`\1`", docstring.strip()).replace("``", "`")
 
 
 def _privacy() -> Iterator[str]:

@@ -11,22 +11,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
 from airflow_provider_tiktok.ring.envelopes import open_rows, open_table
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
-from airflow_provider_tiktok.ring.hidden import HidingOperator, PrivateField, reveal
+from airflow_provider_tiktok.ring.hidden import Hidden, HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
+from airflow_provider_tiktok.ring.signatures import ShowsArguments
 from airflow_provider_tiktok.ring.sources import open_files
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.liveramp.refresh import EnvelopeStore, RefreshRules, RefreshRun
+    from airflow_provider_tiktok.ring.arguments import LiveRampArguments, Rendered, TaskArguments
 
 
 class LiveRampSendEventsOperator(SendToLiveRampOperator):
@@ -39,15 +41,13 @@ class LiveRampSendEventsOperator(SendToLiveRampOperator):
     :param events: the records, each a mapping, or all of them as one JSON array in a text (templated). They
         are shown in no rendered field and stored in none. Without a ``mapping`` a record may also be an event
         in LiveRamp's own form, and all of them a request in that form, ``{"events": [...]}``.
-
-    All further arguments are those of :class:`SendToLiveRampOperator` and :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (*SendToLiveRampOperator.template_fields, "events")
 
     events = PrivateField()
 
-    def __init__(self, *, events: Any, **kwargs: Any) -> None:
+    def __init__(self, *, events: Any, **kwargs: Unpack[LiveRampArguments]) -> None:
         super().__init__(**kwargs)
         self.events = events
 
@@ -59,7 +59,7 @@ class LiveRampSendEventsOperator(SendToLiveRampOperator):
         return self.read_liveramp_records(RecordsSource(events_of(reveal(self.events))))
 
 
-class LiveRampRefreshEnvelopesOperator(HidingOperator):
+class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
     """Refreshes stored identity envelopes, and returns how many rows had which status.
 
     Rows come from a query, from files or from a list, and hold ``key``, ``envelope``, ``refreshed_at``,
@@ -125,28 +125,37 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d7f5f3"
 
+    liveramp_conn_id: Rendered[str]
+    sql: Rendered[str | None]
+    sql_conn_id: Rendered[str | None]
+    storage_conn_id: Rendered[str | None]
+    table: Rendered[str | None]
+    table_conn_id: Rendered[str | None]
+    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None]
+    output_path: Rendered[str | os.PathLike[str] | None]
+
     parameters = PrivateField()
     envelopes = PrivateField()
 
     def __init__(
         self,
         *,
-        liveramp_conn_id: str = "liveramp_default",
-        sql: str | None = None,
-        sql_conn_id: str | None = None,
-        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        liveramp_conn_id: str | XComArg = "liveramp_default",
+        sql: str | XComArg | None = None,
+        sql_conn_id: str | XComArg | None = None,
+        parameters: Mapping[str, Any] | Sequence[Any] | Hidden | XComArg | None = None,
         hook_params: Mapping[str, Any] | None = None,
-        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
-        storage_conn_id: str | None = None,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | XComArg | None = None,
+        storage_conn_id: str | XComArg | None = None,
         format: str = "auto",
         envelopes: Any = None,
         columns: Mapping[str, str] | None = None,
-        table: str | None = None,
-        table_conn_id: str | None = None,
+        table: str | XComArg | None = None,
+        table_conn_id: str | XComArg | None = None,
         table_columns: Mapping[str, str] | None = None,
         insert_missing: bool = True,
         timestamps: str = "unix",
-        output_path: str | os.PathLike[str] | None = None,
+        output_path: str | os.PathLike[str] | XComArg | None = None,
         refresh_after: timedelta = timedelta(hours=24),
         lifetime: timedelta = timedelta(days=15),
         require_consent: str = "always",
@@ -158,7 +167,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator):
         max_attempts_per_request: int = 5,
         max_requests_per_second: int | None = None,
         max_failed: int = 0,
-        **kwargs: Any,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.liveramp_conn_id = liveramp_conn_id

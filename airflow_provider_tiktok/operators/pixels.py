@@ -6,20 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
 from airflow_provider_tiktok.ring.failures import failing_as_airflow
+from airflow_provider_tiktok.ring.signatures import ShowsArguments
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments
 
 
-class TikTokListPixelsOperator(BaseOperator):
+class TikTokListPixelsOperator(BaseOperator, ShowsArguments):
     """Returns an advertiser's pixels, of all pages.
 
     :param tiktok_conn_id: connection of type ``tiktok`` (templated).
@@ -34,17 +36,22 @@ class TikTokListPixelsOperator(BaseOperator):
     template_fields: Sequence[str] = ("tiktok_conn_id", "advertiser_id", "name", "pixel_code")
     ui_color = "#d7f5f3"
 
+    tiktok_conn_id: Rendered[str]
+    advertiser_id: Rendered[str | None]
+    name: Rendered[str | None]
+    pixel_code: Rendered[str | None]
+
     def __init__(
         self,
         *,
-        tiktok_conn_id: str = "tiktok_default",
-        advertiser_id: str | None = None,
-        name: str | None = None,
-        pixel_code: str | None = None,
+        tiktok_conn_id: str | XComArg = "tiktok_default",
+        advertiser_id: str | XComArg | None = None,
+        name: str | XComArg | None = None,
+        pixel_code: str | XComArg | None = None,
         order_by: str | None = None,
         available_for_catalog_only: bool | None = None,
         demo_mode: bool | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.tiktok_conn_id = tiktok_conn_id
@@ -69,7 +76,7 @@ class TikTokListPixelsOperator(BaseOperator):
         return pixels
 
 
-class TikTokGetPixelOperator(BaseOperator):
+class TikTokGetPixelOperator(BaseOperator, ShowsArguments):
     """Returns one pixel.
 
     :param tiktok_conn_id: connection of type ``tiktok`` (templated).
@@ -84,16 +91,21 @@ class TikTokGetPixelOperator(BaseOperator):
     operator_extra_links = (EventsManagerLink(),)
     ui_color = "#d7f5f3"
 
+    tiktok_conn_id: Rendered[str]
+    pixel_code: Rendered[str | None]
+    pixel_id: Rendered[str | None]
+    advertiser_id: Rendered[str | None]
+
     def __init__(
         self,
         *,
-        tiktok_conn_id: str = "tiktok_default",
-        pixel_code: str | None = None,
-        pixel_id: str | None = None,
-        advertiser_id: str | None = None,
+        tiktok_conn_id: str | XComArg = "tiktok_default",
+        pixel_code: str | XComArg | None = None,
+        pixel_id: str | XComArg | None = None,
+        advertiser_id: str | XComArg | None = None,
         missing_ok: bool = False,
         demo_mode: bool | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.tiktok_conn_id = tiktok_conn_id

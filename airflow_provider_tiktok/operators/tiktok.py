@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
@@ -15,10 +15,11 @@ from airflow_provider_tiktok.ring.samples import SAMPLE_TEST_CODE
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+    from airflow_provider_tiktok.ring.arguments import TikTokArguments
 
 
 class TikTokSendEventsOperator(SendToTikTokOperator):
@@ -34,15 +35,13 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
         them: there, wrap them in :class:`~airflow_provider_tiktok.ring.hidden.Hidden`. Records that the DAG
         file reads from elsewhere are taken as they are, templates included, as
         ``Hidden(records, is_data=True)``.
-
-    All further arguments are those of :class:`SendToTikTokOperator` and :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (*SendToTikTokOperator.template_fields, "events")
 
     events = PrivateField()
 
-    def __init__(self, *, events: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, events: Any = None, **kwargs: Unpack[TikTokArguments]) -> None:
         super().__init__(**kwargs)
         self.events = events
 
@@ -76,8 +75,6 @@ class TikTokSendEventOperator(SendToTikTokOperator):
     :param app: in which app: ``{"app_id": ...}`` (templated).
     :param ad: which advertisement led there (templated).
     :param lead: which lead it is about: ``{"lead_id": ...}`` (templated).
-
-    All further arguments are those of :class:`SendToTikTokOperator` and :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -98,16 +95,16 @@ class TikTokSendEventOperator(SendToTikTokOperator):
         self,
         *,
         event: Any = None,
-        event_name: str | None = None,
+        event_name: str | XComArg | None = None,
         event_time: Any = None,
-        event_id: str | None = None,
+        event_id: str | XComArg | None = None,
         user: Any = None,
         properties: Any = None,
         page: Any = None,
         app: Any = None,
         ad: Any = None,
         lead: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TikTokArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.event = event

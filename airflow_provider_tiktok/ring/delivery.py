@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.assets import RECEIPT_SCHEMA, report_asset
@@ -25,12 +25,13 @@ from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_a
 from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.metrics import count_delivery
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
+from airflow_provider_tiktok.ring.signatures import ShowsArguments
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
 if TYPE_CHECKING:
     import os
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_tiktok.conversions.chunks import Source
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.http import Pace
     from airflow_provider_tiktok.conversions.identifiers import IdentityRules
     from airflow_provider_tiktok.conversions.mapping import EventMapping
+    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ RECEIPT_KEY = "receipt"
 """XCom key of the receipt; it is there for failed tasks as well."""
 
 
-class DeliverEventsOperator(HidingOperator):
+class DeliverEventsOperator(HidingOperator, ShowsArguments):
     """Sends every event of a source to a destination, and returns the receipt.
 
     :param mapping: event path to column, or to several: ``{"user.email": ["email", "billing_email"]}``. All
@@ -106,6 +108,10 @@ class DeliverEventsOperator(HidingOperator):
     template_fields: Sequence[str] = ("dead_letter_path", "result_webhook_url", "result_webhook_conn_id")
     ui_color = "#d7f5f3"
 
+    dead_letter_path: Rendered[str | os.PathLike[str] | None]
+    result_webhook_url: Rendered[str | None]
+    result_webhook_conn_id: Rendered[str | None]
+
     _AT_LEAST: ClassVar[Mapping[str, int]] = {
         "max_events_per_request": 1,
         "max_bytes_per_request": 1,
@@ -140,11 +146,11 @@ class DeliverEventsOperator(HidingOperator):
         max_attempts_per_request: int = 5,
         max_requests_per_second: int | None = None,
         max_rejected: int = 0,
-        dead_letter_path: str | os.PathLike[str] | None = None,
-        result_webhook_url: str | None = None,
-        result_webhook_conn_id: str | None = None,
+        dead_letter_path: str | os.PathLike[str] | XComArg | None = None,
+        result_webhook_url: str | XComArg | None = None,
+        result_webhook_conn_id: str | XComArg | None = None,
         result_webhook_hosts: Collection[str] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
         super().__init__(**kwargs)
         _check_readers(mapping)

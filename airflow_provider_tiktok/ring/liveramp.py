@@ -9,16 +9,17 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
     from airflow_provider_tiktok.hooks.liveramp import LiveRampHook
+    from airflow_provider_tiktok.ring.arguments import Rendered, RunArguments
 
 log = logging.getLogger(__name__)
 
@@ -41,22 +42,22 @@ class SendToLiveRampOperator(DeliverEventsOperator):
         ``locale``. LiveRamp's names for them are not published: ask LiveRamp.
     :param max_events_per_request: of one session; at most 100.
     :param max_in_flight: requests under way at once, or ``auto``. There are many small ones.
-
-    All further arguments are those of :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, "liveramp_conn_id")
 
+    liveramp_conn_id: Rendered[str]
+
     def __init__(
         self,
         *,
-        liveramp_conn_id: str = "liveramp_default",
+        liveramp_conn_id: str | XComArg = "liveramp_default",
         strict_event_types: bool = False,
         event_manager: Sequence[str] = ("tiktok",),
         pass_on: Mapping[str, str] | None = None,
         max_events_per_request: int = 20,
         max_in_flight: int | Literal["auto"] = 8,
-        **kwargs: Any,
+        **kwargs: Unpack[RunArguments],
     ) -> None:
         super().__init__(max_events_per_request=max_events_per_request, max_in_flight=max_in_flight, **kwargs)
         self.liveramp_conn_id = liveramp_conn_id

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
@@ -19,11 +19,12 @@ from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 from airflow_provider_tiktok.ring.samples import sample_events
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
     from airflow_provider_tiktok.conversions.validation import ValidationRules
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+    from airflow_provider_tiktok.ring.arguments import DeliveryArguments, Rendered
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +50,13 @@ class SendToTikTokOperator(DeliverEventsOperator):
     :param declare_asset: whether the asset itself is an outlet of this task from the start, so that Airflow's
         graph shows it before the first run. It needs ``event_source_id`` as plain text; otherwise the alias
         stays.
-
-    All further arguments are those of :class:`DeliverEventsOperator`.
     """
 
     operator_extra_links = (EventsManagerLink(),)
+
+    tiktok_conn_id: Rendered[str]
+    event_source_id: Rendered[str | None]
+    test_event_code: Rendered[str | None]
 
     template_fields: Sequence[str] = (
         *DeliverEventsOperator.template_fields,
@@ -65,10 +68,10 @@ class SendToTikTokOperator(DeliverEventsOperator):
     def __init__(
         self,
         *,
-        tiktok_conn_id: str = "tiktok_default",
+        tiktok_conn_id: str | XComArg = "tiktok_default",
         event_source: str = "web",
-        event_source_id: str | None = None,
-        test_event_code: str | None = None,
+        event_source_id: str | XComArg | None = None,
+        test_event_code: str | XComArg | None = None,
         offline_keys: Sequence[str] = ("email", "phone", "external_id"),
         require_page_url: bool = True,
         require_lead_id: bool = True,
@@ -76,7 +79,7 @@ class SendToTikTokOperator(DeliverEventsOperator):
         demo_mode: bool | None = None,
         report_asset: bool = True,
         declare_asset: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[DeliveryArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.tiktok_conn_id = tiktok_conn_id

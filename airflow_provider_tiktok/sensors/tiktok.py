@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -32,12 +32,19 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError, Conve
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
 from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.failures import TemporaryFailure, failing_as_airflow
+from airflow_provider_tiktok.ring.signatures import ShowsArguments
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.tiktok.pixels import EventsWatch, PixelWatch, Sighting
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+    from airflow_provider_tiktok.ring.arguments import (
+        LookArguments,
+        PixelSensorArguments,
+        Rendered,
+        WaitArguments,
+    )
     from airflow_provider_tiktok.ring.watching import Schedule
     from airflow_provider_tiktok.triggers.tiktok import TikTokTrigger
 
@@ -56,7 +63,7 @@ COUNTED_KEY = "tiktok_counted"
 _FAILURES = (AirflowFailException, TemporaryFailure, AirflowSensorTimeout, AirflowTaskTimeout)
 
 
-class TikTokSensor(BaseSensorOperator):
+class TikTokSensor(BaseSensorOperator, ShowsArguments):
     """Looks at a pixel until what the subclass waits for is there.
 
     A refused token and a wrong setting fail the task at once. What passes by itself is waited out, at least
@@ -71,25 +78,28 @@ class TikTokSensor(BaseSensorOperator):
         in its worker, where the simulator is.
     :param demo_mode: ask a simulator inside this task instead. ``None``: as the connection says.
     :param poke_interval: seconds between two looks.
-
-    All further arguments are those of every sensor.
     """
 
     template_fields: Sequence[str] = ("tiktok_conn_id", "pixel_code", "pixel_id", "advertiser_id")
     operator_extra_links = (EventsManagerLink(),)
     ui_color = "#d7f5f3"
 
+    tiktok_conn_id: Rendered[str]
+    pixel_code: Rendered[str | None]
+    pixel_id: Rendered[str | None]
+    advertiser_id: Rendered[str | None]
+
     def __init__(
         self,
         *,
-        tiktok_conn_id: str = "tiktok_default",
-        pixel_code: str | None = None,
-        pixel_id: str | None = None,
-        advertiser_id: str | None = None,
+        tiktok_conn_id: str | XComArg = "tiktok_default",
+        pixel_code: str | XComArg | None = None,
+        pixel_id: str | XComArg | None = None,
+        advertiser_id: str | XComArg | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         demo_mode: bool | None = None,
         poke_interval: timedelta | float = 300.0,
-        **kwargs: Any,
+        **kwargs: Unpack[WaitArguments],
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.tiktok_conn_id = tiktok_conn_id
@@ -265,11 +275,15 @@ class TikTokPixelSensor(TikTokSensor):
         by this DAG alone becomes active only by the upload: leave it ``False`` there.
     :param check_sending: whether to ask TikTok, with a request that holds no event, if the token may send to
         the pixel.
-
-    All further arguments are those of :class:`TikTokSensor`.
     """
 
-    def __init__(self, *, require_active: bool = False, check_sending: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        require_active: bool = False,
+        check_sending: bool = True,
+        **kwargs: Unpack[PixelSensorArguments],
+    ) -> None:
         super().__init__(**kwargs)
         self.require_active = require_active
         self.check_sending = check_sending
@@ -305,8 +319,6 @@ class TikTokEventsReceivedSensor(TikTokSensor):
     :param min_events: how many are enough (templated), such as what an upload's receipt calls accepted.
     :param event_type: only these, by the name that TikTok's statistics have for the kind, such as
         ``SHOPPING`` (templated); each look logs the names it saw. ``None``: all.
-
-    All further arguments are those of :class:`TikTokSensor`.
     """
 
     template_fields: Sequence[str] = (
@@ -317,15 +329,20 @@ class TikTokEventsReceivedSensor(TikTokSensor):
         "event_type",
     )
 
+    first_day: Rendered[date | str]
+    last_day: Rendered[date | str | None]
+    min_events: Rendered[int | str]
+    event_type: Rendered[str | None]
+
     def __init__(
         self,
         *,
-        first_day: date | str,
-        last_day: date | str | None = None,
-        min_events: int | str = 1,
-        event_type: str | None = None,
+        first_day: date | str | XComArg,
+        last_day: date | str | XComArg | None = None,
+        min_events: int | str | XComArg = 1,
+        event_type: str | XComArg | None = None,
         poke_interval: timedelta | float = 3600.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LookArguments],
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.first_day = first_day

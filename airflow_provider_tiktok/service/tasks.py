@@ -14,7 +14,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -29,6 +29,7 @@ from airflow_provider_tiktok.operators.tiktok import (
 )
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
 from airflow_provider_tiktok.ring.failures import failing_as_airflow
+from airflow_provider_tiktok.ring.signatures import ShowsArguments
 from airflow_provider_tiktok.ring.sources import open_files
 from airflow_provider_tiktok.ring.webhook import failure_of, post_quietly
 from airflow_provider_tiktok.service.inputs import TASKS
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_tiktok.conversions.chunks import Source
+    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments, TikTokArguments
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ FAILURE_KEY = "failure"
 class AskedTask(BaseOperator):
     """A task that is told by the run's input what to do, and leaves in XCom why it could not."""
 
-    tiktok_conn_id: str
+    tiktok_conn_id: Rendered[str]
 
     @abstractmethod
     def take(self, request: Request, *, now: int) -> None:
@@ -72,8 +74,8 @@ class _SendingTask(AskedTask):
     """What the sending tasks have in common."""
 
     demo_mode: bool | None
-    event_source_id: str | None
-    test_event_code: str | None
+    event_source_id: Rendered[str | None]
+    test_event_code: Rendered[str | None]
     identity_policy: str
 
     def take(self, request: Request, *, now: int) -> None:
@@ -115,7 +117,7 @@ class SendAskedEvents(_SendingTask, TikTokSendEventsOperator):
     :param events_folder: below which files may be named; ``None``: none may.
     """
 
-    def __init__(self, *, events_folder: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, events_folder: str | None = None, **kwargs: Unpack[TikTokArguments]) -> None:
         super().__init__(events=None, **kwargs)
         self.events_folder = events_folder
         self._path: str | None = None
@@ -137,7 +139,7 @@ class _LookingTask(AskedTask):
     """What the tasks that look up pixels have in common."""
 
     demo_mode: bool | None
-    advertiser_id: str | None
+    advertiser_id: Rendered[str | None]
 
     def take(self, request: Request, *, now: int) -> None:
         """Set up whose pixels."""
@@ -160,7 +162,7 @@ class GetAskedPixel(_LookingTask, TikTokGetPixelOperator):
         self.pixel_code = demo_source_ids()["web"] if request.is_demo else request.pixel_code
 
 
-class GiveResult(BaseOperator):
+class GiveResult(BaseOperator, ShowsArguments):
     """Returns what became of the run, whichever path it took, and tells the webhook.
 
     A run that failed has a result as well: the task leaves it, and fails.
@@ -178,7 +180,7 @@ class GiveResult(BaseOperator):
         tiktok_conn_id: str,
         result_webhook_conn_id: str | None = None,
         webhook_hosts: Collection[str] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TaskArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.webhook_hosts = webhook_hosts

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
@@ -17,7 +17,14 @@ from airflow_provider_tiktok.ring.sources import open_files
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import XComArg
+
     from airflow_provider_tiktok.conversions.chunks import Source
+    from airflow_provider_tiktok.ring.arguments import (
+        FilesToLiveRampArguments,
+        FilesToTikTokArguments,
+        Rendered,
+    )
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +58,14 @@ class FilesReader(DeliverEventsOperator):
     file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id")
     template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, *file_fields)
 
+    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]]]
+    storage_conn_id: Rendered[str | None]
+
     def __init__(
         self,
         *,
-        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-        storage_conn_id: str | None = None,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | XComArg,
+        storage_conn_id: str | XComArg | None = None,
         format: str = "auto",
         compression: str = "auto",
         encoding: str = "utf-8",
@@ -113,13 +123,12 @@ class FilesReader(DeliverEventsOperator):
 
 
 class FilesToTikTokOperator(FilesReader, SendToTikTokOperator):
-    """Sends the records of files to TikTok.
-
-    All arguments are those of :class:`FilesReader`, :class:`SendToTikTokOperator` and
-    :class:`DeliverEventsOperator`.
-    """
+    """Sends the records of files to TikTok."""
 
     template_fields: Sequence[str] = (*SendToTikTokOperator.template_fields, *FilesReader.file_fields)
+
+    def __init__(self, **kwargs: Unpack[FilesToTikTokArguments]) -> None:
+        super().__init__(**kwargs)
 
 
 class FilesToLiveRampOperator(FilesReader, SendToLiveRampOperator):
@@ -127,12 +136,12 @@ class FilesToLiveRampOperator(FilesReader, SendToLiveRampOperator):
 
     Without a ``mapping`` a record may also be an event in LiveRamp's own form. A dead letter file holds no
     envelopes: join them to its events by ``event_id`` before it is sent again.
-
-    All arguments are those of :class:`FilesReader`, :class:`SendToLiveRampOperator` and
-    :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (*SendToLiveRampOperator.template_fields, *FilesReader.file_fields)
+
+    def __init__(self, **kwargs: Unpack[FilesToLiveRampArguments]) -> None:
+        super().__init__(**kwargs)
 
     def open_source(self) -> Source:
         """The files' records, those in LiveRamp's form as nested ones."""

@@ -9,21 +9,28 @@ Each operator is there as a decorator as well: ``@task.tiktok_events`` and ``@ta
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow.providers.common.compat.sdk import AirflowException, DecoratedOperator, task_decorator_factory
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.ring.calls import bound_call, fingerprint_of, is_async
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
-from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
+from airflow_provider_tiktok.ring.hidden import Hidden, PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
+from airflow_provider_tiktok.ring.signatures import showing_arguments_of
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, TaskDecorator
+    from airflow.providers.common.compat.sdk import Context, TaskDecorator, XComArg
 
     from airflow_provider_tiktok.conversions.chunks import Source
+    from airflow_provider_tiktok.ring.arguments import (
+        LiveRampEventsTaskArguments,
+        PythonToLiveRampArguments,
+        PythonToTikTokArguments,
+        TikTokEventsTaskArguments,
+    )
 
 
 class PythonReader(DeliverEventsOperator):
@@ -60,8 +67,8 @@ class PythonReader(DeliverEventsOperator):
         self,
         *,
         python_callable: Callable[..., Any],
-        op_args: Collection[Any] | None = None,
-        op_kwargs: Mapping[str, Any] | None = None,
+        op_args: Collection[Any] | Hidden | XComArg | None = None,
+        op_kwargs: Mapping[str, Any] | Hidden | XComArg | None = None,
         is_repeatable: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -108,13 +115,12 @@ class PythonReader(DeliverEventsOperator):
 
 
 class PythonToTikTokOperator(PythonReader, SendToTikTokOperator):
-    """Sends the records that a function returns or yields to TikTok.
-
-    All arguments are those of :class:`PythonReader`, :class:`SendToTikTokOperator` and
-    :class:`DeliverEventsOperator`.
-    """
+    """Sends the records that a function returns or yields to TikTok."""
 
     template_fields: Sequence[str] = (*SendToTikTokOperator.template_fields, *PythonReader.call_fields)
+
+    def __init__(self, **kwargs: Unpack[PythonToTikTokArguments]) -> None:
+        super().__init__(**kwargs)
 
 
 class PythonToLiveRampOperator(PythonReader, SendToLiveRampOperator):
@@ -122,12 +128,12 @@ class PythonToLiveRampOperator(PythonReader, SendToLiveRampOperator):
 
     Without a ``mapping`` a record may also be an event in LiveRamp's own form. Let the function give its rows
     in the order of session and time, so that requests are as few as sessions allow.
-
-    All arguments are those of :class:`PythonReader`, :class:`SendToLiveRampOperator` and
-    :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (*SendToLiveRampOperator.template_fields, *PythonReader.call_fields)
+
+    def __init__(self, **kwargs: Unpack[PythonToLiveRampArguments]) -> None:
+        super().__init__(**kwargs)
 
     def open_source(self) -> Source:
         """What the function gives, records in LiveRamp's form as nested ones."""
@@ -175,26 +181,34 @@ class _LiveRampEventsTask(_Decorated, PythonToLiveRampOperator):
     custom_operator_name = "@task.liveramp_events"
 
 
-def tiktok_events_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+# What the decorator itself gives to the task.
+_OF_THE_DECORATOR = ("python_callable", "op_args", "op_kwargs", "kwargs_to_upstream", "multiple_outputs")
+
+
+@showing_arguments_of(_TikTokEventsTask, but_for=_OF_THE_DECORATOR)
+def tiktok_events_task(
+    python_callable: Callable[..., Any] | None = None, **kwargs: Unpack[TikTokEventsTaskArguments]
+) -> TaskDecorator:
     """Makes of a function a task that sends the records it returns or yields to TikTok.
 
     :param python_callable: the function.
-    :param kwargs: arguments of :class:`PythonToTikTokOperator`.
     """
     return _task_of(_TikTokEventsTask, python_callable, kwargs)
 
 
-def liveramp_events_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+@showing_arguments_of(_LiveRampEventsTask, but_for=_OF_THE_DECORATOR)
+def liveramp_events_task(
+    python_callable: Callable[..., Any] | None = None, **kwargs: Unpack[LiveRampEventsTaskArguments]
+) -> TaskDecorator:
     """Makes of a function a task that sends the records it returns or yields through LiveRamp.
 
     :param python_callable: the function.
-    :param kwargs: arguments of :class:`PythonToLiveRampOperator`.
     """
     return _task_of(_LiveRampEventsTask, python_callable, kwargs)
 
 
 def _task_of(
-    operator: type[_Decorated], python_callable: Callable[..., Any] | None, kwargs: dict[str, Any]
+    operator: type[_Decorated], python_callable: Callable[..., Any] | None, kwargs: Mapping[str, Any]
 ) -> TaskDecorator:
     """The decorator; what the task returns is the receipt, whatever the function says that it returns."""
     return task_decorator_factory(

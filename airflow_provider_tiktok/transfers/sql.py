@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
-from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
+from airflow_provider_tiktok.ring.hidden import Hidden, PrivateField, reveal
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.ring.sources import open_query
 from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import XComArg
+
     from airflow_provider_tiktok.conversions.chunks import Source
+    from airflow_provider_tiktok.ring.arguments import Rendered, SqlToLiveRampArguments, SqlToTikTokArguments
 
 
 class QueryReader(DeliverEventsOperator):
@@ -39,14 +42,16 @@ class QueryReader(DeliverEventsOperator):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
+    sql: Rendered[str]
+    sql_conn_id: Rendered[str]
     parameters = PrivateField()
 
     def __init__(
         self,
         *,
-        sql: str,
-        sql_conn_id: str,
-        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        sql: str | XComArg,
+        sql_conn_id: str | XComArg,
+        parameters: Mapping[str, Any] | Sequence[Any] | Hidden | XComArg | None = None,
         order_by: Sequence[str] | None = None,
         page_size: int = 10_000,
         hook_params: Mapping[str, Any] | None = None,
@@ -81,25 +86,24 @@ class QueryReader(DeliverEventsOperator):
 
 
 class SqlToTikTokOperator(QueryReader, SendToTikTokOperator):
-    """Sends the rows of a query to TikTok.
-
-    All arguments are those of :class:`QueryReader`, :class:`SendToTikTokOperator` and
-    :class:`DeliverEventsOperator`.
-    """
+    """Sends the rows of a query to TikTok."""
 
     template_fields: Sequence[str] = (*SendToTikTokOperator.template_fields, *QueryReader.query_fields)
+
+    def __init__(self, **kwargs: Unpack[SqlToTikTokArguments]) -> None:
+        super().__init__(**kwargs)
 
 
 class SqlToLiveRampOperator(QueryReader, SendToLiveRampOperator):
     """Sends the rows of a query to TikTok through LiveRamp, under identity envelopes.
 
     Let the query order its rows by session and time, so that requests are as few as sessions allow.
-
-    All arguments are those of :class:`QueryReader`, :class:`SendToLiveRampOperator` and
-    :class:`DeliverEventsOperator`.
     """
 
     template_fields: Sequence[str] = (
         *SendToLiveRampOperator.template_fields,
         *QueryReader.query_fields,
     )
+
+    def __init__(self, **kwargs: Unpack[SqlToLiveRampArguments]) -> None:
+        super().__init__(**kwargs)
