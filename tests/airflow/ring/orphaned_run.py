@@ -19,6 +19,7 @@ from typing import Any
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
+from airflow_provider_tiktok.conversions.identifiers import FIELDS, Identity, IdentityRules
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY, DeliverEventsOperator
 from tests.airflow.running import Task
@@ -31,6 +32,8 @@ class SlowDestination:
 
     name = address = "nowhere"
     limits = Limits(max_events=2)
+    identity = Identity(table=FIELDS, rules=IdentityRules())
+    columns = None
 
     def __init__(self, started: Path) -> None:
         self.started = started
