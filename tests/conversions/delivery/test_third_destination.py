@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from airflow_provider_tiktok.conversions import validation
@@ -70,7 +71,7 @@ PATHS = {
 
 def _line(values: tuple[Any, ...]) -> bytes:
     given = {key: value for key, value in zip(PATHS, values, strict=True) if value}
-    return json.dumps(given, separators=(",", ":")).encode()
+    return msgspec.json.encode(given)
 
 
 class Postbox:
