@@ -290,10 +290,11 @@ class _Run:
         self._preparation.settle(events, settlement)
         settlement.pass_by(events)
         settlement.reveal(events)
-        for batch in self._preparation.pack(events):
-            self._submit(batch)
+        # Before these are sent: nothing is saved until then, and sending a chunk may take hours.
         if settlement.last_row > settlement.start and not self._catch_up():
             return False
+        for batch in self._preparation.pack(events):
+            self._submit(batch)
         if settlement.n_pending >= self._max_pending:
             self._drain()
         return True

@@ -107,14 +107,22 @@ class Rows:
     """An ordered source that counts how far it was read.
 
     :param rows: the rows; an exception among them is raised when its turn comes.
+    :param chunk_rows: rows of one chunk.
     """
 
     columns: tuple[str, ...] | None = None
     is_ordered = True
     oldest_replay_time: int | None = None
 
-    def __init__(self, rows: Sequence[Row | BaseException], *, fingerprint: str | None = "rows") -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row | BaseException],
+        *,
+        fingerprint: str | None = "rows",
+        chunk_rows: int = 1,
+    ) -> None:
         self._rows = rows
+        self._chunk_rows = chunk_rows
         self._fingerprint = fingerprint
         self.n_read = 0
 
@@ -126,10 +134,21 @@ class Rows:
         """A row's number says all."""
 
     def chunks(self) -> Generator[Chunk, None, None]:
-        """A chunk for each row."""
+        """The rows in chunks; what ends them comes after the rows before it."""
+        taken: list[Row] = []
         with closing(self.rows()) as rows:
-            for row in rows:
-                yield RecordChunk([row])
+            try:
+                for row in rows:
+                    taken.append(row)
+                    if len(taken) == self._chunk_rows:
+                        yield RecordChunk(taken)
+                        taken = []
+            except Exception:
+                if taken:
+                    yield RecordChunk(taken)
+                raise
+        if taken:
+            yield RecordChunk(taken)
 
     def rows(self) -> Generator[Row, None, None]:
         """The rows from the first."""

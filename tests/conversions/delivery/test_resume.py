@@ -94,12 +94,14 @@ class Stop(NamedTuple):
     :param rows: read before the source breaks, ``None`` for all.
     :param saves: whether the try is killed, and how many of its checkpoints were saved by then.
     :param step_s: how fast time goes, so that checkpoints are saved often or seldom.
+    :param chunk_rows: how the source is cut, which is another way in every try.
     """
 
     requests: int | None
     rows: int | None
     saves: int | None
     step_s: float
+    chunk_rows: int
 
 
 STOPS = st.lists(
@@ -109,6 +111,7 @@ STOPS = st.lists(
         st.none() | st.integers(0, 40),
         st.none() | st.integers(0, 4),
         st.sampled_from([0.0, 0.3, 2.0]),
+        st.sampled_from([1, 3, 100]),
     ),
     max_size=4,
 )
@@ -135,13 +138,14 @@ def run(
     store: Store,
     breaks_after: int | None = None,
     step_s: float = 2.0,
+    chunk_rows: int = 1,
 ) -> Delivery:
     """One try."""
     rows: Sequence[Row | BaseException] = case.rows
     if breaks_after is not None and breaks_after < len(rows):
         rows = [*rows[:breaks_after], TransientError("the database went away")]
     return deliver(
-        Rows(rows),
+        Rows(rows, chunk_rows=chunk_rows),
         mapping=EventMapping(
             {"event_id": "id", "event_time": "at", "properties.value": "value"},
             defaults={"event": "Purchase", "properties.currency": "USD"},
@@ -192,17 +196,38 @@ def test_a_run_in_pieces_is_the_run_in_one_piece(case: Case, stops: list[Stop]) 
                 before = store.state
                 store.states = []
                 trying = Stopping(case, after=stop.requests)
-                run(case, trying, letters=pieces, store=store, breaks_after=stop.rows, step_s=stop.step_s)
+                run(
+                    case,
+                    trying,
+                    letters=pieces,
+                    store=store,
+                    breaks_after=stop.rows,
+                    step_s=stop.step_s,
+                    chunk_rows=stop.chunk_rows,
+                )
                 sent |= set(trying.deliveries)
                 if stop.saves is not None:
                     store.state = [before, *store.states][: stop.saves + 1][-1]
             last = Stopping(case)
-            given_ = run(case, last, letters=pieces, store=store)
+            given_ = run(case, last, letters=pieces, store=store, chunk_rows=100)
             assert told(given_) == told(expected)
             assert sent | set(last.deliveries) == set(ledger.deliveries)
             assert letters_in(pieces) == letters_in(whole)
     finally:
         logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 7, 40, 100])
+def test_what_a_chunk_has_sent_is_saved_before_the_chunk_is_done(tmp_path: Path, chunk_rows: int) -> None:
+    """A chunk may be many requests: a try that ends among them is resumed, whatever its chunks."""
+    rows = [row_of("good", number) for number in range(40)]
+    case = Case(rows=rows, bad=set(), is_grouped=False, max_events=5, max_in_flight=1)
+    store, letters = Keeping(), tmp_path / "letters.jsonl"
+    for _ in range(3):
+        run(case, Stopping(case, after=2), letters=letters, store=store, chunk_rows=chunk_rows)
+    assert {state["position"] for state in store.states if state} >= {5, 10, 15, 20, 25, 30}
+    receipt = run(case, Stopping(case), letters=letters, store=store, chunk_rows=chunk_rows).receipt
+    assert (receipt.resumed_from, receipt.accepted) == (30, 40)
 
 
 @pytest.mark.parametrize(
