@@ -94,11 +94,18 @@ def test_a_wrong_connection_is_named(
     ("name", "content", "changes", "words"),
     [
         ("", b"", {}, ["path", "orders"]),
-        ("orders.xlsx", b"PK", {}, ["format", "jsonl", "csv", "parquet"]),
+        ("orders.xyz", b"PK", {}, ["format", "jsonl", "csv", "parquet"]),
+        ("orders.xlsx", b"PK", {}, ["format", "orders.xlsx", "CSV, JSON Lines or Parquet"]),
         ("orders.jsonl", b"{}", {"format": "excel"}, ["format", "jsonl", "csv", "parquet"]),
         ("orders.parquet", b"no Parquet", {}, ["orders.parquet", "damaged"]),
     ],
-    ids=["no such file", "unknown format", "unknown format asked for", "not what its name says"],
+    ids=[
+        "no such file",
+        "unknown format",
+        "a workbook",
+        "unknown format asked for",
+        "not what its name says",
+    ],
 )
 def test_a_wrong_file_is_named(
     run_operator: RunOperator,
