@@ -114,10 +114,7 @@ class EventColumns:
 
 
 class WireColumns(Protocol):
-    """How a destination checks and writes events that travel as columns.
-
-    Values are what msgspec writes as JSON: numbers, and whole columns of plain values, may be ``Raw``.
-    """
+    """How a destination checks and writes events that travel as columns."""
 
     @property
     def quick(self) -> Collection[str]:

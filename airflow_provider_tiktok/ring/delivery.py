@@ -26,7 +26,6 @@ from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.metrics import count_delivery
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
 from airflow_provider_tiktok.ring.signatures import ShowsArguments
-from airflow_provider_tiktok.ring.supervision import Supervision
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
 if TYPE_CHECKING:
@@ -97,6 +96,10 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
     :param dead_letter_path: file for events that were not accepted (templated); local or object storage.
         ``None``: ``tiktok_dead_letters/<dag>/<run>/<task>.jsonl`` below the option ``[tiktok]
         dead_letter_folder``, or below Airflow's home.
+    :param dead_letter_fields: ``digests`` leaves IP address, user agent, ``ttclid`` (also in ``page.url``),
+        ``ttp`` and ``ad.callback`` out of dead letters, which then name the row that has them; a source
+        without an order keeps them, as its rows cannot be found again. ``all`` always keeps them, so that
+        dead letters can be sent again as they are.
     :param result_webhook_url: posted the receipt as JSON when a try of the task ends, however it ends
         (templated). What fails there is a warning. An address that is itself a secret belongs into the
         connection: Airflow stores rendered arguments.
@@ -148,6 +151,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         max_requests_per_second: int | None = None,
         max_rejected: int = 0,
         dead_letter_path: str | os.PathLike[str] | XComArg | None = None,
+        dead_letter_fields: str = "digests",
         result_webhook_url: str | XComArg | None = None,
         result_webhook_conn_id: str | XComArg | None = None,
         result_webhook_hosts: Collection[str] | None = None,
@@ -179,6 +183,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         self.max_requests_per_second = max_requests_per_second
         self.max_rejected = max_rejected
         self.dead_letter_path = dead_letter_path
+        self.dead_letter_fields = dead_letter_fields
         self.result_webhook_url = result_webhook_url
         self.result_webhook_conn_id = result_webhook_conn_id
         self.result_webhook_hosts = result_webhook_hosts
@@ -247,17 +252,14 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         self._check_arguments()
         self._stop = stop = threading.Event()
         mapping, source = self._event_mapping(), self.open_source()
-        with (
-            Supervision(stop) as supervision,
-            self.open_destination(stop, context=context) as destination,
-        ):
+        with self.open_destination(stop, context=context) as destination:
             delivery = deliver(
                 source,
                 mapping=mapping,
                 destination=destination,
                 options=self._options(),
                 dead_letters=self._dead_letters(context, source),
-                checkpoints=checkpoints_of(context, supervision=supervision),
+                checkpoints=checkpoints_of(context),
                 stop=stop,
             )
         self.after_delivery(source)
@@ -336,7 +338,9 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
 
     def _dead_letters(self, context: Context, source: Source) -> DeadLetters:
         from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
+        from airflow_provider_tiktok.conversions.delivery.letter_fields import ALL, check_choice
 
+        check_choice(self.dead_letter_fields)
         path = as_path(self.dead_letter_path or default_dead_letters(context))
         reads = getattr(source, "reads", None)
         if reads is not None and reads(path):
@@ -344,7 +348,9 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
                 "dead_letter_path: this file is read, too, and what is written to it would be read without "
                 "end. Give another, or a path to read that does not match it."
             )
-        return DeadLetters(path, run=run_label(context))
+        # A row without a lasting number cannot be found again: its letter is all there is of it.
+        fields = self.dead_letter_fields if source.is_ordered else ALL
+        return DeadLetters(path, run=run_label(context), fields=fields)
 
 
 def _check_readers(mapping: object) -> None:

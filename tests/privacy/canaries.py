@@ -28,11 +28,13 @@ class Canary(NamedTuple):
 
     :param field: the input that it stands in.
     :param in_letters: whether a dead letter may hold it, since an event cannot be sent again without it.
+    :param is_sent: whether it is sent as it is.
     """
 
     field: str
     value: str
     in_letters: bool = False
+    is_sent: bool = False
 
 
 PEOPLE = (
@@ -42,10 +44,10 @@ PEOPLE = (
     Canary("last_name", "Xanthippe-Canary"),
     Canary("zip_code", "SW1A 9ZQ"),
     Canary("external_id", "member-canary-4711"),
-    Canary("ip", "203.0.113.217", in_letters=True),
-    Canary("user_agent", "CanaryBrowser/7.41 (Planted)", in_letters=True),
-    Canary("ttclid", "E.C.P.canary-click-8815", in_letters=True),
-    Canary("ttp", "canary-cookie-31337", in_letters=True),
+    Canary("ip", "203.0.113.217", is_sent=True),
+    Canary("user_agent", "CanaryBrowser/7.41 (Planted)", is_sent=True),
+    Canary("ttclid", "E.C.P.canary-click-8815", is_sent=True),
+    Canary("ttp", "canary-cookie-31337", is_sent=True),
     Canary("idfa", "C0FFEE00-CA7A-4B1D-8CAF-0000CA7A4B1D", in_letters=True),
     Canary("lead_id", "canary-lead-90210"),
     Canary("page.url", "canary-basket-5561", in_letters=True),
@@ -69,7 +71,10 @@ SECRETS = (
 ALL = (*PEOPLE, *SECRETS)
 
 SENT = {
-    "sending": ("access token", *(one.field for one in PEOPLE if one.in_letters and one.field != "page.url")),
+    "sending": (
+        "access token",
+        *(one.field for one in PEOPLE if (one.in_letters or one.is_sent) and one.field != "page.url"),
+    ),
     "query": ("access token", "event_id"),
     "liveramp": ("identity envelope", "LiveRamp's configuration id"),
     "looking": ("access token",),

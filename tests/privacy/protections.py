@@ -202,13 +202,19 @@ PROTECTIONS: Mapping[str, Protection] = {
         _set("conversions.delivery.dead_letter:shown_path", str),
         "tests/privacy/test_receipts.py::test_a_receipt_names_no_credential",
     ),
+    "no browser in letters": Protection(
+        "A dead letter leaves out IP address, user agent and click ids unless it is asked for them.",
+        _set("conversions.delivery.dead_letter:without_clear_fields", lambda record: (record, [])),
+        "tests/conversions/delivery/test_dead_letter.py"
+        "::test_what_tells_a_browser_or_a_click_is_kept_on_request_only[digests]",
+    ),
     "sealed structs": Protection(
         "Whatever prints an object of the road shows nothing of an event.",
         _set(
             "conversions.sealed:Sealed.__repr__",
             lambda self: repr([getattr(self, name) for name in self.__struct_fields__]),
         ),
-        "tests/privacy/test_reprs.py::test_a_repr_shows_nothing[batching.Encoded]",
+        "tests/privacy/test_reprs.py::test_a_repr_shows_nothing[events.EventResult]",
     ),
     "no token in an input": Protection(
         "A token under any usual name is refused by Airflow before it is stored.",

@@ -8,9 +8,11 @@ One JSON object a line, written as the run goes, before the checkpoint moves::
     {"run": "dag/run/task", "written_at": 1767225600, "row": 17, "rows": 1,
      "place": "orders.csv, line 18", "outcome": "rejected",
      "reason": "invalid", "event_id": "o-17", "violations": [{"path": ..., "rule": ..., "remedy": ...}],
-     "code": null, "message": null, "request_id": null, "event": {"event": "Purchase", "user": ...}}
+     "code": null, "message": null, "request_id": null, "left_out": ["user.ip"],
+     "event": {"event": "Purchase", "user": ...}}
 
-Personal data stands in it as digests only. ``FilesToTikTokOperator`` reads such a file back in.
+Personal data stands in it as digests only, and what tells a browser or a click is left out unless it is asked
+for. ``FilesToTikTokOperator`` reads such a file back in.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from typing import IO, Any
 import msgspec
 
 from airflow_provider_tiktok.conversions.addresses import shown_path
+from airflow_provider_tiktok.conversions.delivery.letter_fields import ALL, DIGESTS, without_clear_fields
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 from airflow_provider_tiktok.conversions.events import EventResult, Outcome, PreparedEvent
 from airflow_provider_tiktok.conversions.values import mask_emails
@@ -65,13 +68,18 @@ class DeadLetters:
 
     :param path: a ``pathlib.Path``, or an object storage path with the same methods.
     :param run: what tells this run of this task from others that use the same file.
+    :param fields: ``digests`` leaves out IP address, user agent, ``ttclid`` and ``ttp``, which are in the
+        event's row; ``all`` keeps them.
     :param clock: Unix seconds.
     """
 
-    def __init__(self, path: Any, *, run: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Any, *, run: str, fields: str = DIGESTS, clock: Callable[[], float] = time.time
+    ) -> None:
         place = _File if _is_local(path) else _Folder
         self._path = path
         self._run = run
+        self._keeps_all = fields == ALL
         self._clock = clock
         self._place: _File | _Folder = place(path, run=run, clock=clock)
         self._former: Counter[int] | None = Counter()
@@ -147,7 +155,7 @@ class DeadLetters:
 
     def _line(self, result: EventResult, record: Record, locate: Locate | None) -> bytes:
         place = locate(result.row) if locate is not None else None
-        event = None if result.prepared is None else record(result.prepared)
+        event, left_out = self._event(result, record)
         return (
             _ENCODER.encode(
                 {
@@ -163,11 +171,19 @@ class DeadLetters:
                     "code": result.code,
                     "message": result.message,
                     "request_id": result.request_id,
+                    "left_out": left_out,
                     "event": event,
                 }
             )
             + b"\n"
         )
+
+    def _event(self, result: EventResult, record: Record) -> tuple[Mapping[str, Any] | None, list[str]]:
+        """The event as the letter keeps it, and what it leaves out."""
+        if result.prepared is None:
+            return None, []
+        event = record(result.prepared)
+        return (event, []) if self._keeps_all else without_clear_fields(event)
 
     def _unwritable(self, error: Exception) -> ConfigurationError:
         return ConfigurationError(

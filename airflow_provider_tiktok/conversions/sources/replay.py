@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_tiktok.conversions.events import Outcome, Row, UnreadableRow
+
+log = logging.getLogger(__name__)
 
 _SETTLED = frozenset({Outcome.ACCEPTED, Outcome.SKIPPED})
 _OUTCOMES = tuple(Outcome)
@@ -24,6 +27,12 @@ _NOT_MENDED = UnreadableRow(
     "as it stands lacks what could not be read.",
 )
 
+_LACKING = (
+    "Dead letters are sent again without what they left out (IP address, user agent, ttclid, ttp; see "
+    "left_out in each), so that fewer events are matched. Send the rows again that they name, or add these "
+    'fields to their events. With dead_letter_fields="all" the next letters keep them.'
+)
+
 
 class Replay:
     """Takes the events out of dead letters, and leaves every other row as it is.
@@ -37,6 +46,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.oldest_time: int | None = None
+        self._has_warned = False
 
     def read(self, row: Row) -> Row | None:
         """The row to send; ``None`` for the record of an event that needs no sending again."""
@@ -50,7 +60,16 @@ class Replay:
             return _NO_EVENT
         if any(map(_is_fatal, row["violations"])):
             return _NOT_MENDED
+        self._warn_of(row.get("left_out"), event)
         return _with_id(event, row.get("event_id"))
+
+    def _warn_of(self, left_out: Any, event: Mapping[str, Any]) -> None:
+        """Say once, before the event is sent, that events lack what their letters left out."""
+        if self._has_warned or not isinstance(left_out, list | tuple):
+            return
+        if any(_lacks(event, str(path)) for path in left_out):
+            self._has_warned = True
+            log.warning(_LACKING)
 
     def _note_time(self, written_at: Any) -> None:
         if type(written_at) is int:
@@ -65,6 +84,15 @@ def _is_dead_letter(row: Mapping[str, Any]) -> bool:
         and isinstance(row["violations"], list | tuple)
         and (row.get("event") is None or isinstance(row["event"], Mapping))
     )
+
+
+def _lacks(event: Mapping[str, Any], path: str) -> bool:
+    """Whether nobody has put back what a letter left out: ``user.ip``, or ``page.url (ttclid)``."""
+    path, _, click_id = path.partition(" ")
+    found: Any = event
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return "ttclid" not in str(found) if click_id else not found
 
 
 def _is_fatal(violation: Any) -> bool:

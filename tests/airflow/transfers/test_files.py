@@ -13,6 +13,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.simulator import Simulator
 from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
@@ -139,6 +140,62 @@ def test_late_replay_warns(
     letters.write_text("".join(f"{json.dumps(letter)}\n" for letter in (first, *others)))
     assert send(letters, dead_letter_path=tmp_path / "again.jsonl")["accepted"] == 2
     assert ("49 hours old" in caplog.text) is is_warned
+
+
+CLEAR = {
+    "ip": "203.0.113.9",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "ttclid": "E.C.P.planted-click",
+    "ttp": "planted-cookie",
+}
+
+
+def web_record(number: int) -> dict[str, Any]:
+    page = {"url": "https://shop.example.com/thanks?ttclid=E.C.P.planted-click&step=2"}
+    return {**record(number), "user": CLEAR, "page": page}
+
+
+@pytest.mark.parametrize("fields", ["digests", "all"])
+def test_a_replay_sends_what_its_letters_keep(
+    send: Any, tmp_path: Path, tiktok: Simulator, fields: str, caplog: pytest.LogCaptureFixture
+):
+    """By default letters leave out what tells a browser or a click, and a replay warns; else it is all sent."""
+    (tmp_path / "a.jsonl").write_text("".join(f"{json.dumps(web_record(number))}\n" for number in (1, 2)))
+    tiktok.faults = [{"effect": {"code": 40105}}]
+    with pytest.raises(PermanentFailure):
+        send(tmp_path / "a.jsonl", event_source="web", dead_letter_fields=fields)
+    tiktok.faults = []
+    kept = tmp_path / "kept" / "letters.jsonl"
+    assert ("planted" in kept.read_text()) == ("203.0.113.9" in kept.read_text()) == (fields == "all")
+
+    receipt = send(kept, event_source="web", dead_letter_path=tmp_path / "again.jsonl")
+
+    assert receipt["accepted"] == 2
+    (sent,) = [json.loads(request.body) for request in tiktok.requests if request.code == 0]
+    users = [event["user"] for event in sent["data"]]
+    assert all((user.get(name) == CLEAR[name]) == (fields == "all") for user in users for name in CLEAR)
+    assert all(len(user["email"][0]) == 64 for user in users)
+    assert [event["event_id"] for event in sent["data"]] == ["o-1", "o-2"]
+    assert [event["page"]["url"].endswith("?step=2") for event in sent["data"]] == [fields == "digests"] * 2
+    assert ("without what they left out" in caplog.text) == (fields == "digests")
+
+
+def test_letters_of_rows_that_cannot_be_found_again_keep_all(tmp_path: Path, task: Task, tiktok: Simulator):
+    """Without an order a row's number leads nowhere: its letter is all there is."""
+    tiktok.faults = [{"effect": {"code": 40105}}]
+    with pytest.raises(PermanentFailure):
+        TikTokSendEventsOperator(
+            task_id="send", events=iter([web_record(1)]), dead_letter_path=tmp_path / "letters.jsonl"
+        ).execute(task.context)
+    (letter,) = (tmp_path / "letters.jsonl").read_text().splitlines()
+    assert json.loads(letter)["event"]["user"].items() >= CLEAR.items()
+
+
+def test_what_letters_keep_is_one_of_two_words(send: Any, tmp_path: Path, tiktok: Simulator):
+    """Anything else is refused before an event is sent."""
+    with pytest.raises(PermanentFailure, match='dead_letter_fields: write "digests"'):
+        send(write_lines(tmp_path / "a.jsonl", 1), dead_letter_fields="none")
+    assert not tiktok.requests
 
 
 def test_a_file_that_is_read_takes_no_dead_letters(send: Any, letters: Path, tmp_path: Path):

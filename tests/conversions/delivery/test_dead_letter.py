@@ -70,9 +70,32 @@ def test_a_letter_tells_row_reason_and_event(tmp_path: Path) -> None:
         "code": None,
         "message": None,
         "request_id": None,
+        "left_out": [],
         "event": {"event": "Purchase", "event_id": "o-17"},
     }
     assert letters.count == 1
+
+
+IN_CLEAR = {"ip": "203.0.113.9", "user_agent": "Mozilla/5.0", "ttclid": "E.C.P.planted", "ttp": "planted"}
+
+
+@pytest.mark.parametrize("fields", ["digests", "all"])
+def test_what_tells_a_browser_or_a_click_is_kept_on_request_only(tmp_path: Path, fields: str) -> None:
+    """By default the letter names what it leaves out; digests and the rest of the event stay."""
+    page = {"url": "https://shop.example.com/?ttclid=E.C.P.planted&step=2"}
+    whole = {"event": "Purchase", "user": {"email": ["0" * 64], **IN_CLEAR}, "page": page}
+    letters = DeadLetters(tmp_path / "letters.jsonl", run="r", fields=fields)
+    letters.write([result(1)], record=lambda _event: whole)
+    (line,) = read(tmp_path / "letters.jsonl")
+    if fields == "all":
+        assert (line["left_out"], line["event"]) == ([], whole)
+    else:
+        assert line["left_out"] == [*(f"user.{name}" for name in IN_CLEAR), "page.url (ttclid)"]
+        assert line["event"] == {
+            "event": "Purchase",
+            "user": {"email": ["0" * 64]},
+            "page": {"url": "https://shop.example.com/?step=2"},
+        }
 
 
 def test_an_id_that_the_destination_leaves_out_is_nowhere(tmp_path: Path) -> None:

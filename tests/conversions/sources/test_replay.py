@@ -140,3 +140,30 @@ def test_an_event_that_was_found_wrong_must_be_mended_first() -> None:
     assert Replay().read({**letter, "violations": [warning]}) == {"event": "Purchase"}
     for unknown in ("text", {"path": "user"}, None):
         assert isinstance(Replay().read({**letter, "violations": [unknown]}), UnreadableRow)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "event", "is_warned"),
+    [
+        (["user.ip"], {}, True),
+        (["user.ip"], {"user": {"ttp": "x"}}, True),
+        (["user.ttp", "user.ip"], {"user": {"ttp": "x"}}, True),
+        (["user.ip"], {"user": {"ip": "203.0.113.9"}}, False),
+        (["page.url (ttclid)"], {"page": {"url": "https://shop.example.com/"}}, True),
+        (["page.url (ttclid)"], {"page": {"url": "https://shop.example.com/?ttclid=E.C.P.x"}}, False),
+        (["properties.contents[0].url (ttclid)"], {"properties": {"contents": []}}, True),
+        (["user.ip.x"], {"user": {"ip": "text"}}, True),
+        ([], {}, False),
+        (None, {}, False),
+        ("user.ip", {}, False),
+    ],
+)
+def test_what_a_letter_left_out_is_warned_of_once(
+    left_out: Any, event: dict[str, Any], is_warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before an event is sent without what its letter left out, that is said; not where it was put back."""
+    replay = Replay()
+    letter = {**LETTER, "left_out": left_out, "event": {"event": "Purchase", **event}}
+    for _ in range(2):
+        replay.read(letter)
+    assert caplog.text.count("without what they left out") == is_warned
