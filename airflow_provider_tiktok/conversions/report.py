@@ -5,11 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.delivery.receipt import Finding, Receipt
+
+_STOPS: Mapping[str, str] = {
+    "ConfigurationError": "a setting that you must change",
+    "AuthorizationError": "a refused token",
+    "TransientError": "a destination that was busy or could not be reached",
+    "UnconfirmedError": "an answer that was lost",
+    "ProtocolError": "an answer that is not understood",
+    "EventError": "an event that cannot be sent",
+    "EventErrors": "an event that cannot be sent",
+    "DeliveryError": "rejected or undelivered events",
+    "AirflowTaskTimeout": "the task's time limit",
+    "AirflowTaskTerminated": "Airflow, which ended the task",
+    "KeyboardInterrupt": "an interruption",
+    "SystemExit": "an interruption",
+    "MemoryError": "a lack of memory",
+}
+"""Class of what ended a run to its words."""
 
 _OUTCOMES = ("accepted", "rejected", "skipped", "unconfirmed", "undelivered")
 
@@ -21,6 +38,9 @@ def as_table(receipt: Receipt) -> str:
 
 def _lines(receipt: Receipt) -> Iterator[str]:
     yield f"Receipt of the delivery to {receipt.destination}"
+    if receipt.stopped_by and not receipt.rows:
+        yield f"  The run was stopped before the first row, by {_stop(receipt.stopped_by)}."
+        return
     to_its_end = "" if receipt.is_complete else "the source was not read to its end"
     yield from _columns(
         [
@@ -39,7 +59,7 @@ def _lines(receipt: Receipt) -> Iterator[str]:
     if receipt.resumed_from:
         yield f"  A former try had settled the first {receipt.resumed_from:,} rows; the counts hold both."
     if receipt.stopped_by:
-        yield f"  The run was stopped by {receipt.stopped_by}."
+        yield f"  The run was stopped by {_stop(receipt.stopped_by)}."
     yield from _findings("Why events were rejected", receipt.violations)
     yield from _findings("Warnings, which keep no event back", receipt.warnings)
     yield from _findings("Values left out", receipt.dropped)
@@ -48,6 +68,11 @@ def _lines(receipt: Receipt) -> Iterator[str]:
         yield f"{receipt.dead_letters:,} dead letters in {receipt.dead_letter_path}"
     if receipt.request_ids:
         yield f"Request ids to quote: {', '.join(receipt.request_ids[:3])}"
+
+
+def _stop(kind: str) -> str:
+    """What ended the run, in words; of what is not known, its name."""
+    return _STOPS.get(kind, f"an unexpected fault ({kind})")
 
 
 def _share(receipt: Receipt, name: str) -> str:

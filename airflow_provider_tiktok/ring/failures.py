@@ -60,14 +60,15 @@ def as_airflow_failure(error: BaseException) -> BaseException:
 
 
 def raise_as_airflow(error: BaseException) -> NoReturn:
-    """The error is raised as Airflow's; one that stays as it is gets no cause.
+    """The error is raised as Airflow's, in its place: with its traceback, and without a cause.
 
-    An exception that is its own cause makes whoever follows causes go round for ever.
+    Airflow's log prints a cause whole, and the library's error says the same words. An error that stays as it
+    is keeps what caused it.
     """
     failure = as_airflow_failure(error)
     if failure is error:
         raise error
-    raise failure from error
+    raise failure.with_traceback(error.__traceback__) from None
 
 
 def can_retry_help(error: ConversionsError) -> bool:

@@ -5,8 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt, Tally, Traffic, make_receipt
-from airflow_provider_tiktok.conversions.errors import TransientError
+from airflow_provider_tiktok.conversions.errors import (
+    AuthorizationError,
+    ConfigurationError,
+    ConversionsError,
+    TransientError,
+    UnconfirmedError,
+)
 from airflow_provider_tiktok.conversions.events import (
     Digest,
     Drop,
@@ -83,7 +93,7 @@ def test_a_run_that_was_stopped_and_had_gone_on() -> None:
     )
     told = as_table(receipt)
     assert "the source was not read to its end" in told
-    assert "The run was stopped by TransientError." in told
+    assert "The run was stopped by a destination that was busy or could not be reached." in told
     assert "A former try had settled the first 1,000 rows; the counts hold both." in told
 
 
@@ -99,3 +109,40 @@ def test_an_empty_run() -> None:
     assert "  events            0" in told
     assert "%" not in told
     assert "events/s" not in told
+
+
+def test_a_run_that_was_stopped_before_the_first_row() -> None:
+    """The log says what stopped the run, and shows no table of zeros."""
+    receipt = receipt_of(is_complete=False, stopped_by=ConfigurationError("no such column"))
+    assert as_table(receipt).splitlines() == [
+        "Receipt of the delivery to TikTok",
+        "  The run was stopped before the first row, by a setting that you must change.",
+    ]
+
+
+def _kinds(of: type[Exception]) -> Iterator[type[Exception]]:
+    for kind in of.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in _kinds(ConversionsError) if not kind.__subclasses__()])
+def test_what_stopped_a_run_is_told_in_words(kind: type[Exception]) -> None:
+    """No error of the library is told by the name of its class."""
+    told = as_table(receipt_of(is_complete=False, stopped_by=kind("x")))
+    assert kind.__name__ not in told
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (AuthorizationError("x"), "a refused token"),
+        (UnconfirmedError("x"), "an answer that was lost"),
+        (KeyboardInterrupt(), "an interruption"),
+        (MemoryError(), "a lack of memory"),
+        (ZeroDivisionError(), "an unexpected fault (ZeroDivisionError)"),
+    ],
+)
+def test_words_for_what_stopped_a_run(error: BaseException, words: str) -> None:
+    """What is not foreseen is told by name, since its name is all there is to search for."""
+    assert f"by {words}." in as_table(receipt_of(is_complete=False, stopped_by=error))

@@ -328,16 +328,16 @@ class Receipt(Struct, frozen=True, kw_only=True):
         """
         if self.rejected > max_rejected:
             raise DeliveryError(
-                f"{self.rejected} of {self.read} events were rejected, more than "
-                f"max_rejected={max_rejected}. {self._others()}{self._where()}",
+                f"Mend the events in the dead letters, or raise max_rejected={max_rejected}: "
+                f"{self.rejected} of {self.read} events were rejected. {self._others()}{self._where()}",
                 receipt=self.as_dict(),
                 samples=[f"{finding.rule} ({finding.count}x)" for finding in self.violations[:5]],
             )
         if self.unconfirmed or self.undelivered:
             raise DeliveryError(
-                f"{self.unconfirmed} events are unconfirmed and {self.undelivered} undelivered of "
-                f"{self.read}. {self._where()} Their ids stay the same: sending them again within 48 hours "
-                "is safe.",
+                f"Send the dead letters again within 48 hours, or let Airflow retry: of {self.read} events "
+                f"{self.unconfirmed} are unconfirmed and {self.undelivered} undelivered. {self._where()} "
+                "Their ids stay the same, so TikTok counts none twice.",
                 receipt=self.as_dict(),
                 samples=[f"{reason} ({count}x)" for reason, count in self.reasons.items()],
             )

@@ -112,7 +112,7 @@ def exchange(
             return Exchange(answer=trail.settled(attempt.answer), reply=attempt.reply)
         pause = trail.next_wait_s(attempt.answer, random=random)
         if pause is None or wait(pause):
-            raise trail.error(attempt.answer) from attempt.fault
+            raise trail.error(attempt.answer)
 
 
 _NOT_SENT = Answer(verdict=Verdict.RETRY, message="not sent (told to stop)")
@@ -169,9 +169,12 @@ def _try_once(
     try:
         reply = transport(request)
     except NotSent as fault:
-        return _Attempt(answer=Answer(verdict=Verdict.RETRY, message=f"not sent ({fault})"), fault=fault)
+        hint = "" if fault.is_stop else f"Check that {request.server} can be reached from here: {fault}."
+        answer = Answer(verdict=Verdict.RETRY, message=f"not sent ({fault})", hint=hint)
+        return _Attempt(answer=answer, fault=fault)
     except AnswerLost as fault:
-        answer = Answer(verdict=Verdict.RETRY, message=f"answer lost ({fault})", may_be_taken=True)
+        hint = "" if fault.is_stop else f"Check the network between here and {request.server}: {fault}."
+        answer = Answer(verdict=Verdict.RETRY, message=f"answer lost ({fault})", hint=hint, may_be_taken=True)
         return _Attempt(answer=answer, fault=fault)
     return _Attempt(answer=classify(reply), reply=reply)
 
@@ -228,8 +231,11 @@ class _Trail:
         return pause
 
     def error(self, answer: Answer) -> ConversionsError:
-        """The error that tells what a run should do about the last answer."""
-        text = f"{self._request.shown}: {_said(answer)}, attempts: {self._sent}. {answer.hint}".rstrip()
+        """The error that tells what a run should do about the last answer; its remedy comes first.
+
+        Airflow's log shows about 120 characters of a line before it cuts.
+        """
+        text = f"{answer.hint} {self._request.shown}: {_said(answer)}, attempts: {self._sent}.".lstrip()
         if answer.verdict is Verdict.CONFIGURATION:
             return ConfigurationError(
                 text,

@@ -9,12 +9,13 @@ No body, header or query is ever logged or put into an error's text.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from http.client import HTTPException
@@ -115,7 +116,7 @@ class RequestsTransport:
         except (AnswerLost, OSError, ValueError, HTTPException, HTTPError) as error:
             fault = read_fault(error)
         is_late = isinstance(fault, AnswerLost) and deadline.reason is not None
-        return AnswerLost(deadline.reason) if is_late else fault
+        return AnswerLost(str(deadline.reason), is_stop=deadline.is_stopping) if is_late else fault
 
     def _start(self) -> Deadline:
         connect_s, read_s = self._timeouts_s
@@ -294,15 +295,43 @@ def read_fault(error: Exception) -> TransportError | ConfigurationError:
             "outside ASCII in the connection, and at HTTPS_PROXY and REQUESTS_CA_BUNDLE."
         )
     inner = _unwrap(error)
-    kind = type(inner).__name__
-    before_sending = (
-        urllib3_errors.NewConnectionError,
-        urllib3_errors.ConnectTimeoutError,
-        urllib3_errors.ProxyError,
-    )
-    if isinstance(inner, before_sending) or _is_handshake_fault(inner):
-        return NotSent(kind)
-    return AnswerLost(kind)
+    if type(inner).__name__ == "NameResolutionError":  # urllib3 has it since 2.0
+        return NotSent("its name is not known")
+    if isinstance(inner, urllib3_errors.NewConnectionError):
+        return NotSent(_why_refused(inner))
+    if isinstance(inner, urllib3_errors.ConnectTimeoutError):
+        return NotSent("no connection in time")
+    if isinstance(inner, urllib3_errors.ProxyError):
+        return NotSent("the proxy did not connect")
+    if _is_handshake_fault(inner):
+        return NotSent(_why_no_handshake(inner))
+    return AnswerLost(_LOST.get(type(inner).__name__, type(inner).__name__))
+
+
+_LOST: Mapping[str, str] = {
+    "ReadTimeoutError": "no answer in time",
+    "ReadTimeout": "no answer in time",
+    "ProtocolError": "the connection broke",
+    "ConnectionError": "the connection broke",
+    "ChunkedEncodingError": "the connection broke",
+    "IncompleteRead": "the answer was cut short",
+    "SSLError": "the encrypted connection broke",
+}
+"""Name of a fault to what it says to people."""
+
+
+def _why_refused(error: BaseException) -> str:
+    """Why there is no connection, in the system's own words, which hold no address."""
+    cause = error.__cause__ or error.__context__
+    number = cause.errno if isinstance(cause, OSError) else None
+    return os.strerror(number).lower() if number else "no connection"
+
+
+def _why_no_handshake(error: BaseException) -> str:
+    reason = getattr(error.args[0], "reason", "")
+    if reason == "CERTIFICATE_VERIFY_FAILED":
+        return "its certificate is not trusted"
+    return "it does not speak https" if reason == "WRONG_VERSION_NUMBER" else "no encryption in common"
 
 
 def _cannot_be_sent(error: Exception) -> bool:

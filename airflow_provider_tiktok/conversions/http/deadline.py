@@ -63,6 +63,11 @@ class Deadline:
         self._is_stopping = False
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether the run ended itself."""
+        return self._is_stopping
+
+    @property
     def reason(self) -> str | None:
         """Why there is no time left; ``None`` where there is."""
         if self._clock() < self._ends:

@@ -46,6 +46,16 @@ class HttpRequest(Sealed, frozen=True, kw_only=True):
         """How people may see the request: without query, header and body."""
         return self.name or f"{self.method} {_host_and_path(self.url)}"
 
+    @property
+    def server(self) -> str:
+        """Host and port, for people who must open the way to it."""
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port or (80 if parts.scheme == "http" else 443)
+        except ValueError:
+            return "an address that cannot be read"
+        return f"{parts.hostname or ''}:{port}"
+
     def __repr__(self) -> str:
         return f"HttpRequest({self.shown})"
 
@@ -66,7 +76,14 @@ class HttpReply(Sealed, frozen=True, kw_only=True):
 
 
 class TransportError(Exception):
-    """No answer came. The text is the kind of fault, never an address or a value."""
+    """No answer came. The text is the kind of fault, never an address or a value.
+
+    :param is_stop: whether the run ended itself: nothing is at fault then.
+    """
+
+    def __init__(self, why: str, *, is_stop: bool = False) -> None:
+        super().__init__(why)
+        self.is_stop = is_stop
 
 
 class NotSent(TransportError):

@@ -83,5 +83,5 @@ class RateLimited:
         """The reply, once the limit lets the request leave."""
         while pause := self._limit.reserve():
             if self._wait(pause):
-                raise NotSent("told to stop")
+                raise NotSent("told to stop", is_stop=True)
         return self._transport(request)

@@ -107,8 +107,7 @@ _OF_ONE_PERSON: Final[Mapping[int, EnvelopeStatus]] = MappingProxyType(
     }
 )
 _NOT_APPROVED: Final = (
-    "Check that the connection's placement id and origin belong together, that LiveRamp approved the origin "
-    "for this placement, and that the placement may be called by servers."
+    "Check placement id and origin: LiveRamp must have approved both together, and for calls by servers."
 )
 
 

@@ -374,7 +374,7 @@ def _require_success(call: str, answer: Answer) -> None:
     """Only ``code`` 0 lets a reading go on."""
     if answer.verdict is Verdict.ACCEPTED:
         return
-    text = f"{call}: code {answer.code}: {answer.message} {answer.hint}".rstrip()
+    text = f"{answer.hint} {call}: code {answer.code}: {answer.message}".lstrip()
     if answer.verdict is Verdict.PAYLOAD:
         raise ConfigurationError(
             text, code=answer.code, request_id=answer.request_id, attempts=answer.attempts

@@ -79,10 +79,7 @@ class ReturnCode(Struct, frozen=True):
 
 
 _RENEW = "Make a new access token in Events Manager (Settings > Events API) and put it into the connection."
-_ROLE = (
-    "Check that the token belongs to the owner of this event source, and that its account is admin or "
-    "operator of the advertiser."
-)
+_ROLE = "Check that the token's account owns this event source and is admin or operator of the advertiser."
 _CALL = "Check the host in the connection, and for a newer version of this provider."
 _LATER = "Nothing to repair: TikTok could not answer just now."
 _SLOWER = "Send fewer requests at once, or set a rate limit."

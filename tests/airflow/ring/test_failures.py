@@ -88,11 +88,13 @@ def test_foreign_errors_stay_as_they_are(error: BaseException):
 
 
 def test_context_raises_as_airflow():
-    """Within the context a library error leaves as Airflow's, with the library's as its cause."""
+    """Within the context a library error leaves as Airflow's: one traceback, which still leads to its place."""
     cause = ConfigurationError("no such column")
     with pytest.raises(PermanentFailure, match="no such column") as caught, failing_as_airflow():
         raise cause
-    assert caught.value.__cause__ is cause
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert caught.traceback[-1].frame.code.name == "test_context_raises_as_airflow"
 
 
 def causes(error: BaseException | None, *, seen: tuple[int, ...] = ()) -> Iterator[BaseException]:
@@ -131,4 +133,4 @@ def test_no_error_is_its_own_cause(error: BaseException, is_caught: bool):
             raise error
         except BaseException as caught:
             raise_as_airflow(caught)
-    assert error in list(causes(raised.value))
+    assert error in list(causes(raised.value)) or raised.value.kind == type(error).__name__  # type: ignore[attr-defined]

@@ -317,3 +317,43 @@ def test_a_used_up_limit_is_not_waited_for() -> None:
     with pytest.raises(TransientError, match="Later") as caught:
         exchange(REQUEST, transport=transport, classify=lambda _: used_up, wait=wait)
     assert (caught.value.retry_after_s, len(transport.requests), wait.seconds) == (300.0, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("url", "fault", "first_words"),
+    [
+        (
+            "https://api.example.com/events/",
+            NotSent("connection refused"),
+            "Check that api.example.com:443 can be reached from here: connection refused. POST",
+        ),
+        (
+            "http://127.0.0.1:8080/events/",
+            NotSent("no connection in time"),
+            "Check that 127.0.0.1:8080 can be reached from here: no connection in time. POST",
+        ),
+        (
+            "https://api.example.com:8443/events/",
+            AnswerLost("no answer in time"),
+            "Check the network between here and api.example.com:8443: no answer in time. POST",
+        ),
+        ("http://[not-an-address/", NotSent("x"), "Check that an address that cannot be read can be reached"),
+        (
+            "https://api.example.com/",
+            NotSent("told to stop", is_stop=True),
+            "POST api.example.com/: not sent",
+        ),
+        (
+            "https://api.example.com/",
+            AnswerLost("told to stop", is_stop=True),
+            "POST api.example.com/: answer lost",
+        ),
+    ],
+)
+def test_a_host_without_an_answer_is_named_first(url: str, fault: TransportError, first_words: str) -> None:
+    """Host, port and why come first; a run that ended itself blames nobody."""
+    request = HttpRequest(method="POST", url=url)
+    with pytest.raises(ConversionsError) as caught:
+        ask(request, transport=Script(*[fault] * 5), classify=by_status, wait=Waits())
+    assert str(caught.value).startswith(first_words)
+    assert caught.value.__cause__ is caught.value.__context__ is None

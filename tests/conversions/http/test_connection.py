@@ -332,6 +332,40 @@ def test_read_fault(error: Exception, kind: type[TransportError]) -> None:
     assert type(read_fault(error)) is kind
 
 
+def _never_connected(cause: OSError) -> Exception:
+    error = urllib3_errors.NewConnectionError(None, "planted: api.example.com")  # type: ignore[arg-type]
+    error.__cause__ = cause
+    return requests_errors.ConnectionError(urllib3_errors.MaxRetryError(None, "/", error))  # type: ignore[arg-type]
+
+
+def _no_handshake(reason: str) -> Exception:
+    fault = ssl.SSLError(1, "planted")
+    fault.reason = reason
+    return requests_errors.SSLError(
+        urllib3_errors.MaxRetryError(None, "/", urllib3_errors.SSLError(fault))  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (_never_connected(ConnectionRefusedError(111, "planted")), "connection refused"),
+        (_never_connected(OSError(101, "planted")), "network is unreachable"),
+        (_never_connected(OSError(113, "planted")), "no route to host"),
+        (_never_connected(OSError("planted")), "no connection"),
+        (_no_handshake("CERTIFICATE_VERIFY_FAILED"), "its certificate is not trusted"),
+        (_no_handshake("WRONG_VERSION_NUMBER"), "it does not speak https"),
+        (_no_handshake("NO_SHARED_CIPHER"), "no encryption in common"),
+        (requests_errors.ReadTimeout(), "no answer in time"),
+        (requests_errors.ConnectionError(urllib3_errors.ProtocolError("planted")), "the connection broke"),
+        (RuntimeError("planted"), "RuntimeError"),
+    ],
+)
+def test_a_fault_in_words(error: Exception, words: str) -> None:
+    """People read why there was no answer, in words that hold nothing of the error's own text."""
+    assert str(read_fault(error)) == words
+
+
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """What reaches the proxy that every variable of the environment names."""

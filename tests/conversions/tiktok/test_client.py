@@ -164,9 +164,9 @@ def test_errors_tell_what_to_do() -> None:
     with pytest.raises(AuthorizationError) as caught:
         track(client)
     assert str(caught.value) == (
+        "Make a new access token in Events Manager (Settings > Events API) and put it into the connection. "
         "POST business-api.tiktok.com/open_api/v1.3/event/track/: Access token is incorrect "
-        "(code 40105, HTTP 200, request 2026A), attempts: 1. "
-        "Make a new access token in Events Manager (Settings > Events API) and put it into the connection."
+        "(code 40105, HTTP 200, request 2026A), attempts: 1."
     )
 
 

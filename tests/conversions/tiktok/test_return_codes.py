@@ -508,3 +508,8 @@ def test_refusals_without_end_tell_when_limits_end() -> None:
     hints = [read(reply).hint for _ in range(4)]
     assert "12:05:00 UTC" not in hints[2]
     assert "ends by 2026-11-02 12:05:00 UTC, one of requests a day at 2026-11-03 00:00:00 UTC" in hints[3]
+
+
+def test_remedies_fit_the_visible_part_of_a_log_line() -> None:
+    """An error begins with its remedy, and Airflow's log cuts a line after about 120 characters."""
+    assert [row for row in RETURN_CODES if len(row.hint) >= 120] == []
