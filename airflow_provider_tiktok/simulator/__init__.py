@@ -15,6 +15,8 @@ or inside a test::
         ...  # send events to simulator.url
         assert simulator.ledger.summary()["live"]["unique_events"] == 3
 
+``start()`` and ``close()`` do the same where no ``with`` fits, as in the fixtures of a test.
+
 It works without settings: one token with every permission, one advertiser, one web pixel, one offline and
 one CRM event set, one app, one LiveRamp configuration and placement (the ``DEFAULT_*`` constants). Settings
 (``rules/default_state.json``) and faults (``rules/faults.json``) are data, given at the start, set from a

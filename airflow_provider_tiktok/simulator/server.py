@@ -55,11 +55,14 @@ class Listener(ThreadingHTTPServer):
         self._acceptor.start()
 
     def close(self) -> None:
-        """Ends all connections and frees the port."""
+        """Ends all connections and frees the port; closing again does nothing."""
+        if self.closing.is_set():
+            return
         self.closing.set()
-        # Accepting blocks without a timeout; this connection wakes it up.
-        socket.create_connection(self.server_address[:2]).close()  # type: ignore[arg-type]
-        self._acceptor.join()
+        if self._acceptor.is_alive():
+            # Accepting blocks without a timeout; this connection wakes it up.
+            socket.create_connection(self.server_address[:2]).close()  # type: ignore[arg-type]
+            self._acceptor.join()
         with self._lock:
             still_open = dict(self._open)
         for connection in still_open:

@@ -24,7 +24,7 @@ _SHAPES_REPLY = frozenset({"http_status", "code", "raw_body", "empty_body"})
 
 
 class Simulator:
-    """TikTok and LiveRamp on loopback; a context manager that serves while it is open.
+    """TikTok and LiveRamp on loopback; it serves from ``start`` to ``close``, or while its context is open.
 
     :param state: laid over the default state as a JSON merge patch (``rules/default_state.json``).
     :param faults: what goes wrong, in the shape of ``rules/faults.json``.
@@ -41,7 +41,7 @@ class Simulator:
         clock: Callable[[], float] = time.time,
         port: int = 0,
     ) -> None:
-        """Binds the port; requests are answered once the context is entered."""
+        """Binds the port; requests are answered from ``start`` on."""
         self._first_state, self._first_faults = state, faults
         self._state = State(state)
         self._faults = Faults(faults)
@@ -109,16 +109,24 @@ class Simulator:
         with self._lock:
             self._accepted = 0
 
-    def __enter__(self) -> Self:
-        """Begins to serve."""
+    def start(self) -> Self:
+        """Begins to serve, until ``close``."""
         self._listener.start()
         return self
+
+    def close(self) -> None:
+        """Ends all connections and frees the port; a second time, and without a start, too."""
+        self._listener.close()
+
+    def __enter__(self) -> Self:
+        """Begins to serve."""
+        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends all connections and frees the port."""
-        self._listener.close()
+        self.close()
 
     def _handle(self, request: Request) -> Reply:
         if request.path.startswith(control.PREFIX):

@@ -93,6 +93,30 @@ def test_leaving_ends_connections_and_threads() -> None:
     assert threading.active_count() == before
 
 
+def test_start_and_close_do_as_the_context_does() -> None:
+    """Started, it answers; closed, its port is free and no thread is left; closing again does nothing."""
+    before = threading.active_count()
+    simulator = Simulator()
+    assert simulator.start() is simulator
+    caller = Caller(simulator.url)
+    caller.call("GET", "/nothing")
+    caller.connection.close()
+    simulator.close()
+    simulator.close()
+
+    assert threading.active_count() == before
+    with pytest.raises(ConnectionRefusedError):
+        raw(simulator, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+def test_close_without_a_start_frees_the_port() -> None:
+    """What was never started is closed without waiting for anybody."""
+    simulator = Simulator()
+    simulator.close()
+    with Simulator(port=urlsplit(simulator.url).port or 0) as second:
+        assert second.url == simulator.url
+
+
 def test_leaving_ends_a_delay() -> None:
     """A caller that is kept waiting does not keep the simulator from ending."""
     with Simulator(faults=[{"effect": {"delay_s": 600}}]) as simulator:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, structs
 
@@ -60,6 +60,10 @@ from airflow_provider_tiktok.conversions.mapping import EventMapping
 log = logging.getLogger(__name__)
 
 
+PROGRESS_EVERY_S: Final = 10.0
+"""Seconds between progress lines in the log."""
+
+
 class Options(Struct, frozen=True, kw_only=True):
     """How a run goes about it.
 
@@ -67,14 +71,12 @@ class Options(Struct, frozen=True, kw_only=True):
     :param require_consent: leave out events whose ``consent`` is not true.
     :param validate_only: go the whole road up to the wire and send nothing.
     :param repeats_window: how many of the latest events are remembered to find repeats.
-    :param progress_every_s: seconds between progress lines in the log.
     """
 
     max_in_flight: int = 4
     require_consent: bool = False
     validate_only: bool = False
     repeats_window: int = 100_000
-    progress_every_s: float = 10.0
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -395,7 +397,7 @@ class _Run:
 
     def _report_progress(self) -> None:
         now = self._clock()
-        if now - self._reported < self._options.progress_every_s:
+        if now - self._reported < PROGRESS_EVERY_S:
             return
         self._reported = now
         rows = self._settlement.last_row

@@ -80,7 +80,6 @@ class TikTokClient:
     :param access_token: of a developer app, or made in Events Manager.
     :param transport: sends; closed by whoever made it.
     :param pace: of all requests of the task; ``None``: each request for itself.
-    :param order_base: what TikTok counts the events of a partial answer from, 0 or 1; ``None``: not known.
     """
 
     def __init__(
@@ -93,7 +92,6 @@ class TikTokClient:
         pace: Pace | None = None,
         wait: Wait = wait_unstopped,
         random: Random = random_module.random,
-        order_base: Literal[0, 1] | None = None,
     ) -> None:
         if not access_token.strip():
             raise ConfigurationError("The access token is empty: put it into the connection.")
@@ -104,7 +102,6 @@ class TikTokClient:
         self._pace = pace
         self._wait = wait
         self._random = random
-        self._order_base = order_base
 
     def __repr__(self) -> str:
         return f"TikTokClient({urlsplit(self._base_url).hostname})"
@@ -300,7 +297,7 @@ class TikTokClient:
             headers={"Access-Token": self._access_token, "Content-Type": "application/json"},
             body=body,
         )
-        classify = Classifier(n_events=n_events, order_base=self._order_base, echoes=echoes_of(request))
+        classify = Classifier(n_events=n_events, echoes=echoes_of(request))
         return self._exchange(request, classify).answer
 
     def _get(self, call: str, params: Mapping[str, Any]) -> dict[str, Any]:

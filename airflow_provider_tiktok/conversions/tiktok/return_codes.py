@@ -367,23 +367,19 @@ def find_guilty(message: str, *, n_events: int | None) -> int | None:
 # ------------------------------------------------------------------------------------- partial answers
 
 
-def read_failed_events(
-    data: Any, *, n_events: int | None, base: int | None, echoes: Echoes | None = None
-) -> Mapping[int, str]:
+def read_failed_events(data: Any, *, n_events: int | None, echoes: Echoes | None = None) -> Mapping[int, str]:
     """Place in the batch, from 0, to TikTok's words; empty where it cannot be told which events failed.
 
     Whether ``order_in_batch`` counts from 0 or 1 is not documented. An index of 0 proves the one, an index
     that equals the number of events the other; without proof nothing is assumed, since it would reject
     events that were taken and accept events that were not.
 
-    :param base: what ``order_in_batch`` counts from, where it is known.
     :param echoes: as for ``classify``.
     """
     indexes = _read_indexes(data, echoes)
     if not indexes or n_events is None:
         return {}
-    if base is None:
-        base = _find_base(indexes, n_events=n_events)
+    base = _find_base(indexes, n_events=n_events)
     if base is None or not all(base <= index < base + n_events for index in indexes):
         return {}
     return {index - base: words for index, words in indexes.items()}
@@ -431,7 +427,6 @@ class _Reading(Sealed, frozen=True):
     reply: HttpReply
     body: Mapping[str, Any]
     n_events: int | None
-    order_base: int | None
     clock: Callable[[], float]
     echoes: Echoes | None
 
@@ -440,14 +435,12 @@ def classify(
     reply: HttpReply,
     *,
     n_events: int | None = None,
-    order_base: int | None = None,
     clock: Callable[[], float] = time.time,
     echoes: Echoes | None = None,
 ) -> Answer:
     """What a reply of TikTok means.
 
     :param n_events: events in the request, ``None`` for requests without events.
-    :param order_base: what ``order_in_batch`` of a partial answer counts from; ``None``: not known.
     :param clock: Unix seconds, for limits that end at a time of the day.
     :param echoes: what was sent, which is masked in TikTok's words; ``None``: not known.
     """
@@ -469,11 +462,7 @@ def classify(
         may_be_one_event=row is not None and row.may_be_one_event,
     )
     refine = _REFINEMENTS.get(answer.verdict)
-    return (
-        answer
-        if refine is None
-        else refine(answer, _Reading(reply, body, n_events, order_base, clock, echoes))
-    )
+    return answer if refine is None else refine(answer, _Reading(reply, body, n_events, clock, echoes))
 
 
 def read_body(reply: HttpReply) -> dict[str, Any]:
@@ -505,12 +494,7 @@ def _refine_accepted(answer: Answer, reading: _Reading) -> Answer:
 
 
 def _refine_partial(answer: Answer, reading: _Reading) -> Answer:
-    failed = read_failed_events(
-        reading.body.get("data"),
-        n_events=reading.n_events,
-        base=reading.order_base,
-        echoes=reading.echoes,
-    )
+    failed = read_failed_events(reading.body.get("data"), n_events=reading.n_events, echoes=reading.echoes)
     return structs.replace(answer, failed=failed)
 
 
@@ -626,7 +610,6 @@ class Classifier:
     """Reads the answers to one request, one after the other: some codes mean more when they repeat.
 
     :param n_events: as for ``classify``.
-    :param order_base: as for ``classify``.
     :param echoes: as for ``classify``.
     """
 
@@ -634,13 +617,11 @@ class Classifier:
         self,
         *,
         n_events: int | None = None,
-        order_base: int | None = None,
         clock: Callable[[], float] = time.time,
         echoes: Echoes | None = None,
     ) -> None:
         self._echoes = echoes
         self._n_events = n_events
-        self._order_base = order_base
         self._clock = clock
         self._seen: Counter[int] = Counter()
 
@@ -649,7 +630,6 @@ class Classifier:
         answer = classify(
             reply,
             n_events=self._n_events,
-            order_base=self._order_base,
             clock=self._clock,
             echoes=self._echoes,
         )
