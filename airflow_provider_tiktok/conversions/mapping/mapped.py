@@ -252,6 +252,9 @@ class ItemList:
         self._way = way
         self._parts = parts
         self._defaults = defaults
+        ways = [(part.name, part.way[0]) for part in parts if len(part.way) == 1 and part.convert is None]
+        is_plain = len({name for name, _ in ways}) == len(parts) and all(type(key) is str for _, key in ways)
+        self._plain = ways if is_plain else None
 
     def get(self, record: Record) -> Any:
         """The members of the list, ``None`` where there is no list."""
@@ -280,7 +283,14 @@ class ItemList:
     def plain(self, members: Sequence[object]) -> tuple[list[dict[str, Any]], bool]:
         """The raw values of the items, and whether something must be looked at one by one."""
         items, is_odd = [], False
+        plain = self._plain
         for member in members:
+            if plain is not None and type(member) is dict:
+                found = {name: member[key] for name, key in plain if key in member}
+                if None not in found.values() and "" not in found.values():
+                    if found:
+                        items.append({**self._defaults, **found} if self._defaults else found)
+                    continue
             item, errors = self.item_of(member)
             is_odd = is_odd or bool(errors)
             if item:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -14,18 +14,25 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError, Event
 from airflow_provider_tiktok.conversions.values import plain_value, to_number
 
 _LONGEST: Final = 80
+_SHORT: Final = 40
+"""Characters up to which a text is read with others, in one go."""
+
 _LONGEST_SYMBOL: Final = 10
 _EXACT: Final = Context(prec=400)
 _BLANKS: Final = " \u00a0\u202f\u2009"
 _APOSTROPHES: Final = "'\u2019"
 
 
-def amount_reader(settings: Mapping[str, Any]) -> Callable[[Any], Any]:
+def amount_reader(
+    settings: Mapping[str, Any],
+) -> tuple[Callable[[Any], Any], Callable[[Sequence[Any]], list[Any] | None]]:
     """What makes exact numbers of text in this way of writing; what is a number already is only scaled.
 
     :param settings: ``scale``, ``decimal``, ``thousands``, ``symbol``, some of them.
+    :returns: for one value, and for a whole column of plain text.
     """
-    return _Amount(settings).read
+    amount = _Amount(settings)
+    return amount.read, amount.plain_column
 
 
 class _Amount:
@@ -35,6 +42,8 @@ class _Amount:
         self._scale = _scale_of(settings["scale"]) if "scale" in settings else None
         self._pattern: re.Pattern[str] | None = None
         self._decimal = "."
+        self._marks: dict[int, str] = {}
+        self._has_odd_symbol = not {*settings.get("symbol", "")}.isdisjoint({settings.get("decimal", ".")})
         self._example = "12.50"
         if {"decimal", "thousands", "symbol"}.intersection(settings):
             self._compile(settings)
@@ -68,6 +77,8 @@ class _Amount:
         self._pattern = re.compile(
             rf"{front}(?P<whole>{whole}|(?={_class_of(decimal)}))(?:{_class_of(decimal)}(?P<rest>[0-9]*))?{back}"
         )
+        dropped = {*_BLANKS, *symbol, *(_alike(thousands) if thousands else "")}
+        self._marks = str.maketrans({**dict.fromkeys(dropped, ""), decimal: "."})
         self._example = f"1{thousands or ''}234{decimal}50{' ' if sign else ''}{symbol.strip()}"
 
     def read(self, raw: object) -> Decimal | None:
@@ -84,6 +95,19 @@ class _Amount:
         if number is None or self._scale is None:
             return number
         return _EXACT.multiply(number, self._scale)
+
+    def plain_column(self, values: Sequence[Any]) -> list[Any] | None:
+        """A column of texts as Python writes numbers; ``None`` for one that holds anything else."""
+        if (
+            self._pattern is None
+            or self._scale is not None
+            or self._has_odd_symbol
+            or {*map(type, values)} != {str}
+        ):
+            return None
+        if max(map(len, values)) > _SHORT or not all(map(self._pattern.fullmatch, values)):
+            return None
+        return "\n".join(values).translate(self._marks).split("\n")
 
     def _plain(self, text: str, pattern: re.Pattern[str]) -> str:
         """The number as Python writes it."""
@@ -128,9 +152,12 @@ def _is_symbol(given: object) -> bool:
     )
 
 
+def _alike(mark: str) -> str:
+    """The ways in which a mark is typeset: blanks and apostrophes have several."""
+    return next((alike for alike in (_BLANKS, _APOSTROPHES) if mark in alike), mark)
+
+
 def _class_of(mark: str) -> str:
-    """A mark in a pattern; blanks and apostrophes are typeset in several ways."""
-    for alike in (_BLANKS, _APOSTROPHES):
-        if mark in alike:
-            return f"[{alike}]"
-    return re.escape(mark)
+    """A mark in a pattern."""
+    alike = _alike(mark)
+    return f"[{alike}]" if len(alike) > 1 else re.escape(mark)

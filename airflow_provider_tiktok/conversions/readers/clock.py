@@ -10,7 +10,7 @@ and mean the same on every machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Final
@@ -26,6 +26,7 @@ _YEAR_5138: Final = 10**11
 """Seconds that make sense: a time of these years lies outside of them in another unit than the stated one."""
 
 _LONGEST: Final = 100
+_DIGITS: Final = re.compile(r"[0-9]{9,20}(?:\n[0-9]{9,20})*+")
 
 _MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june", "july"),
@@ -56,6 +57,20 @@ def unit_reader(unit: object) -> Callable[[Any], Any]:
         hint = f"; did you mean {short!r}?" if short else ""
         raise ConfigurationError(f"unit: give one of {', '.join(UNITS)}{hint}")
     return partial(_seconds, unit=str(unit))
+
+
+def seconds_of(values: Sequence[Any], *, unit: str) -> list[Any] | None:
+    """Unix seconds of a column of plain numbers of our days; ``None`` for any other column."""
+    if {*map(type, values)} == {str}:
+        if not _DIGITS.fullmatch("\n".join(values)):
+            return None
+        values = list(map(int, values))
+    if not values or {*map(type, values)} != {int}:
+        return None
+    size = UNITS[unit]
+    if min(values) // size < _YEAR_2000 or max(values) // size >= _YEAR_5138:
+        return None
+    return [one // size for one in values]
 
 
 def _seconds(raw: object, *, unit: str) -> object:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.readers.amounts import amount_reader
-from airflow_provider_tiktok.conversions.readers.clock import format_reader, unit_reader
+from airflow_provider_tiktok.conversions.readers.clock import format_reader, seconds_of, unit_reader
 from airflow_provider_tiktok.conversions.readers.declarations import (
     ALONE,
     COLUMN,
@@ -52,6 +52,7 @@ class Reader(Struct, frozen=True, kw_only=True):
 
     :param columns: their names; of several a value is the tuple of theirs.
     :param convert: one raw value to the raw value that the field takes, ``None`` where that is the same.
+    :param bulk: a whole column of plain values at once; ``None``, or an error, for one that is not so plain.
     :param use: what the field must take.
     :param is_first: whether a field that takes several values takes this one only if none came before.
     :param region: the column with the country of telephone numbers.
@@ -61,6 +62,7 @@ class Reader(Struct, frozen=True, kw_only=True):
 
     columns: tuple[str, ...]
     convert: Convert | None = None
+    bulk: Callable[[Sequence[Any]], list[Any] | None] | None = None
     use: Use = Use.ANY
     is_first: bool = False
     region: str | None = None
@@ -81,7 +83,11 @@ class Reader(Struct, frozen=True, kw_only=True):
         if convert is None:
             return list(values)
         try:
-            converted = list(map(convert, values))
+            quick = None if self.bulk is None else self.bulk(values)
+        except Exception:  # not so plain
+            quick = None
+        try:
+            converted = list(map(convert, values)) if quick is None else quick
         except Exception:  # one of them, and the careful rules say what is wrong with it
             converted = [_converted_or_odd(convert, raw, place, odd) for place, raw in enumerate(values)]
         if self.listed and any(value is LEFT_OUT for value in converted):
@@ -180,12 +186,14 @@ def _declared(declared: Mapping[str, Any], *, argument: str) -> list[Reader]:
 
 def _compiled(settings: Mapping[str, Any], *, is_joined: bool) -> dict[str, Any]:
     if "unit" in settings:
-        return {"convert": unit_reader(settings["unit"]), "use": Use.TIME}
+        bulk = partial(seconds_of, unit=settings["unit"])
+        return {"convert": unit_reader(settings["unit"]), "bulk": bulk, "use": Use.TIME}
     if "format" in settings:
         read = format_reader(settings["format"])
         return {"convert": partial(_read_joined, read=read) if is_joined else read, "use": Use.TIME}
     if {"scale", "decimal", "thousands", "symbol"}.intersection(settings):
-        return {"convert": amount_reader(settings), "use": Use.NUMBER}
+        read, plain_column = amount_reader(settings)
+        return {"convert": read, "bulk": plain_column, "use": Use.NUMBER}
     if "values" in settings or "otherwise" in settings:
         return _translation(settings)
     if "split" in settings:
@@ -225,6 +233,7 @@ def _translation(settings: Mapping[str, Any]) -> dict[str, Any]:
         otherwise = _meaning(settings["otherwise"], argument="otherwise")
     return {
         "convert": _Table(table, otherwise, has_rest=has_rest, truths=truths).read,
+        "bulk": partial(_look_up, table=table),
         "listed": frozenset(table),
         "answers_nothing": has_rest or "" in table,
     }
@@ -252,6 +261,11 @@ def _meaning(meant: object, *, argument: str) -> object:
             raise ConfigurationError(f"{argument}: did you mean {SKIP!r}?")
         return meant
     raise ConfigurationError(f"{argument}: give text, a number, true or false, or {SKIP}.")
+
+
+def _look_up(values: Sequence[Any], *, table: Mapping[str, Any]) -> list[Any]:
+    """:raises KeyError: a value is not in the table as it stands."""
+    return list(map(table.__getitem__, values))
 
 
 class _Table:

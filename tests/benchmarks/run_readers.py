@@ -1,0 +1,126 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""How fast a column goes with what a mapping says of it, as a ratio to the same column without a word.
+
+python tests/benchmarks/run_readers.py [rows]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_tiktok.conversions.chunks import ColumnChunk
+from airflow_provider_tiktok.conversions.delivery.road import Road
+from airflow_provider_tiktok.conversions.identifiers import IdentityRules
+from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
+from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
+from airflow_provider_tiktok.mapping import SKIP, column
+from airflow_provider_tiktok.simulator import DEFAULT_PIXEL_CODE
+
+CHUNK = 1000
+LEAST = 0.8
+MAPPING = {
+    "event": "event",
+    "event_time": "at",
+    "event_id": "id",
+    "user.email": "mail",
+    "properties.value": "total",
+    "properties.currency": "currency",
+}
+CONTENTS = "properties.contents"
+COMPARED: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "unit": ({}, {"event_time": column("ms", unit="ms")}),
+    "format": ({"event_time": "iso"}, {"event_time": column("us", format="%m/%d/%Y %H:%M:%S")}),
+    "scale": ({}, {"properties.value": column("cents", scale="0.01")}),
+    "decimal": ({}, {"properties.value": column("euros", decimal=",", thousands=".", symbol="€")}),
+    "values": ({}, {"event": column("kind", values={"order": "Purchase"}, otherwise=SKIP)}),
+    "region": (
+        {"user.phone": "phone", "phone_region": "country"},
+        {"user.phone": column("phone", region="country")},
+    ),
+    "split": ({"properties.content_ids": "list"}, {"properties.content_ids": column("tags", split=";")}),
+    "take": ({"user.email": ["mail", "none"]}, {"user.email": column("mail", "none", take="first")}),
+    "lists": (
+        {CONTENTS: "contents"},
+        {f"{CONTENTS}[].content_id": "lines[].sku", f"{CONTENTS}[].price": "lines[].price"},
+    ),
+}
+"""Setting → what is mapped without it, and with it."""
+
+
+def main(n_rows: int) -> int:
+    """Print the ratios; 0 if none is below what is allowed."""
+    chunks = [chunk_of(range(start, start + CHUNK)) for start in range(0, n_rows, CHUNK)]
+    slow = []
+    for name, (without, with_it) in COMPARED.items():
+        ratio = seconds(chunks, without) / seconds(chunks, with_it)
+        print(f"{name:8s} {ratio:5.2f}")
+        slow += [name] if ratio < LEAST else []
+    print(f"below {LEAST}: {', '.join(slow) or 'none'}")
+    return len(slow)
+
+
+def chunk_of(numbers: range) -> ColumnChunk:
+    """Rows of an export."""
+    now = int(time.time()) - 1000
+    times = [now - number % 900 for number in numbers]
+    clocks = [datetime.fromtimestamp(one, UTC) for one in times]
+    columns: dict[str, list[Any]] = {
+        "event": ["Purchase" for _ in numbers],
+        "kind": ["order" for _ in numbers],
+        "at": [str(one) for one in times],
+        "ms": [str(one * 1000) for one in times],
+        "iso": [f"{one:%Y-%m-%d %H:%M:%S}" for one in clocks],
+        "us": [f"{one:%m/%d/%Y %H:%M:%S}" for one in clocks],
+        "id": [f"O-{number}" for number in numbers],
+        "mail": [f"person{number}@example.com" for number in numbers],
+        "none": ["" for _ in numbers],
+        "total": [f"{number % 5000}.50" for number in numbers],
+        "cents": [number * 7 % 100_000 for number in numbers],
+        "euros": [f"1.{number % 1000:03d},50 €" for number in numbers],
+        "currency": ["EUR" for _ in numbers],
+        "phone": [f"(202) 555-{number % 10_000:04d}" for number in numbers],
+        "country": ["US" for _ in numbers],
+        "tags": [f"A{number};B{number}" for number in numbers],
+        "list": [[f"A{number}", f"B{number}"] for number in numbers],
+        "lines": [[{"sku": f"A{number}", "price": 12.5}, {"sku": "B", "price": 1.5}] for number in numbers],
+        "contents": [
+            [{"content_id": f"A{number}", "price": 12.5}, {"content_id": "B", "price": 1.5}]
+            for number in numbers
+        ],
+    }
+    return ColumnChunk(columns, length=len(numbers))
+
+
+def seconds(chunks: list[ColumnChunk], change: Mapping[str, Any]) -> float:
+    """The shortest of several runs over all rows, up to the wire."""
+    defaults = {"page.url": "https://shop.example.com/", "properties.content_type": "product"}
+    mapping = EventMapping({**MAPPING, **change}, defaults=defaults, timezone="UTC")
+    client = TikTokClient("token", base_url="http://127.0.0.1:9", transport=None)  # type: ignore[arg-type]
+    rules = ValidationRules(event_source="web", now=time.time)
+    best = float("inf")
+    for _ in range(5):
+        destination = TikTokDestination(
+            client,
+            event_source="web",
+            event_source_id=DEFAULT_PIXEL_CODE,
+            identity=IdentityRules(),
+            rules=rules,
+        )
+        road = Road(mapping, destination)
+        began = time.perf_counter()
+        for chunk in chunks:
+            road.take(chunk)
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
