@@ -218,7 +218,7 @@ class _Records:
     def __init__(self, lines: _Lines, *, delimiter: str, quote: str | None = '"') -> None:
         self._lines = lines
         self._quote = quote
-        self._quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
+        self._quoting: Any = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
         self._parser = self._parser_of(self._lines, delimiter=delimiter)
         self.delimiter = delimiter
         self.width: int | None = None

@@ -144,7 +144,13 @@ class FilesSource:
 
         :raises ConfigurationError: a file is not there.
         """
-        settings = [self._formats, self._compression, self._encoding, self._delimiter, self._csv_columns]
+        settings: list[Any] = [
+            self._formats,
+            self._compression,
+            self._encoding,
+            self._delimiter,
+            self._csv_columns,
+        ]
         settings += [self._csv_quote, self._csv_skip_rows, self._hive_columns]
         stamps = [stamp(path) for path in self._paths]
         return None if None in stamps else fingerprint([*settings, self._max_row_chars, *stamps])
