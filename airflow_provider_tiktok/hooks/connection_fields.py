@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.get_provider_info import LIVERAMP_CONNECTION, TIKTOK_CONNECTION
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -107,8 +108,20 @@ def _checked_url(connection: Connection, name: str, text: str, *, port: int | No
 
 
 def wrong_field(connection: Connection, name: str, fault: str) -> ConfigurationError:
-    """The error for one field, naming it by its place in the connection."""
-    return ConfigurationError(f"Connection {connection.conn_id!r}: the field {name!r} {fault}.")
+    """The error for one field, naming it as the form labels it and by its place in the connection."""
+    label = _label(connection.conn_type, name)
+    shown = f"{label!r} ({name!r})" if label else repr(name)
+    return ConfigurationError(f"Connection {connection.conn_id!r}: the field {shown} {fault}.")
+
+
+def _label(conn_type: str | None, name: str) -> str | None:
+    """What the form of this type of connection calls the field; ``None`` where it shows none."""
+    for form in (TIKTOK_CONNECTION, LIVERAMP_CONNECTION):
+        if form["connection-type"] == conn_type:
+            labels: dict[str, str] = {key: field["label"] for key, field in form["conn-fields"].items()}
+            labels |= form["ui-field-behaviour"]["relabeling"]
+            return labels.get(name)
+    return None
 
 
 def _assemble(address: SplitResult, *, port: int | None) -> str:

@@ -30,6 +30,7 @@ from airflow_provider_tiktok.hooks.connection_fields import (
     wrong_field,
 )
 from airflow_provider_tiktok.hooks.connection_form import field_behaviour, form_widgets
+from airflow_provider_tiktok.hooks.probe_words import of_error
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -187,18 +188,18 @@ class LiveRampHook(BaseHook):
         return self.get_adapter()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the fields can be right. LiveRamp has nothing to ask that would prove more."""
+        """Whether the fields are well formed, and that no more is proved: LiveRamp has nothing to ask."""
         try:
             self.get_adapter()
             if self.settings.placement_id or self.settings.origin:
                 self.get_envelope_client()
         except ConversionsError as error:
-            return False, str(error)
+            return False, of_error(error, conn_id=self.liveramp_conn_id)
         finally:
             self.close()
-        return False, (
-            "Inconclusive. The fields can be right, but LiveRamp was not asked: nothing but an event proves "
-            "an ATS configuration id, and nothing but a person's envelope a placement."
+        return True, (
+            "The fields are well formed; LiveRamp was not asked, since only an event proves an ATS "
+            "configuration id, and only a person's envelope a placement: send one event to be sure."
         )
 
     def close(self) -> None:

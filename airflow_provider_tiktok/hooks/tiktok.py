@@ -24,6 +24,7 @@ from airflow_provider_tiktok.hooks.connection_fields import (
 )
 from airflow_provider_tiktok.hooks.connection_form import field_behaviour, form_widgets
 from airflow_provider_tiktok.hooks.demo import demo_source_ids, start_demo
+from airflow_provider_tiktok.hooks.probe_words import in_one_sentence, of_error
 
 if TYPE_CHECKING:
     from datetime import date
@@ -86,6 +87,11 @@ def read_settings(connection: Connection) -> TikTokSettings:
             connection, "read_timeout", default=defaults["read_timeout"]["schema"]["default"]
         ),
     )
+
+
+def _label_of(event_source: str) -> str:
+    """What the form calls the id of this event source."""
+    return str(TIKTOK_CONNECTION["conn-fields"][SOURCE_ID_FIELDS[event_source]]["label"])
 
 
 def missing_connection(conn_id: str) -> ConfigurationError:
@@ -162,7 +168,8 @@ class TikTokHook(BaseHook):
             return DEFAULT_ADVERTISER_ID
         if self.settings.advertiser_id is None:
             raise ConfigurationError(
-                f"Connection {self.tiktok_conn_id!r}: the field 'advertiser_id' is empty."
+                f"Connection {self.tiktok_conn_id!r}: the field 'Advertiser id' ('advertiser_id') is empty: "
+                "take it from TikTok Ads Manager."
             )
         return self.settings.advertiser_id
 
@@ -178,8 +185,8 @@ class TikTokHook(BaseHook):
             found = demo_source_ids()[event_source]
         if found is None:
             raise ConfigurationError(
-                f"event_source_id is not given, and connection {self.tiktok_conn_id!r} has no "
-                f"{SOURCE_ID_FIELDS[event_source]!r} for {event_source} events: fill in one of the two."
+                f"Give event_source_id, or fill in {_label_of(event_source)!r} of connection "
+                f"{self.tiktok_conn_id!r}: neither says where {event_source} events belong."
             )
         return found
 
@@ -264,13 +271,13 @@ class TikTokHook(BaseHook):
         return self._reader().crm_event_sets(advertiser_id or self.advertiser_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether TikTok takes the token, and what was and was not proved. Sends no event."""
+        """Whether TikTok takes the token; in one sentence, what is proved and what to do. Sends no event."""
         try:
             if self.demo_mode:
                 return True, "Demo mode: events go to a simulator. TikTok was not asked."
             return self._probe()
         except ConversionsError as error:
-            return False, str(error)
+            return False, of_error(error, conn_id=self.tiktok_conn_id)
 
     def close(self) -> None:
         """Close what was opened. The hook can be used again afterwards."""
@@ -300,10 +307,12 @@ class TikTokHook(BaseHook):
         from airflow_provider_tiktok.conversions.http import RetryPolicy
         from airflow_provider_tiktok.conversions.tiktok.probe import ProbeVerdict
 
+        advertiser, pixel = self.settings.advertiser_id, self.settings.source_ids.get("web")
         with self:
             client = self.get_client(policy=RetryPolicy(max_attempts=1), total_timeout_s=_PROBE_TIMEOUT_S)
-            probe = client.probe(self.settings.advertiser_id, self.settings.source_ids.get("web"))
-        return probe.verdict is ProbeVerdict.PROVED, f"{probe.verdict.capitalize()}. {probe.message}"
+            probe = client.probe(advertiser, pixel)
+        told = in_one_sentence(probe, has_pixel=bool(pixel), has_advertiser=bool(advertiser))
+        return probe.verdict is ProbeVerdict.PROVED, told
 
     def _find_connection(self) -> Connection | None:
         try:

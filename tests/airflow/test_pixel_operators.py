@@ -182,7 +182,7 @@ def test_connection_test_is_honest_about_a_token_that_only_sends(tiktok: Simulat
     tiktok.state.patch({"tiktok": {"tokens": {DEFAULT_TOKEN: {"permissions": ["event/track"]}}}})
     is_good, words = TikTokHook().test_connection()
     assert is_good
-    assert "Not proved: the token may read the advertiser's pixels" in words
+    assert "which may not list pixels; it may send all the same" in words
     assert tiktok.ledger.summary()["live"]["unique_events"] == 0
 
 
@@ -191,4 +191,4 @@ def test_connection_test_fails_a_token_that_may_not_send(tiktok: Simulator):
     tiktok.state.patch({"tiktok": {"tokens": {DEFAULT_TOKEN: {"permissions": ["pixel/list", "user/info"]}}}})
     is_good, words = TikTokHook().test_connection()
     assert not is_good
-    assert "Not so: the token may send events to the pixel" in words
+    assert "This token may not send to the pixel: correct Pixel code" in words

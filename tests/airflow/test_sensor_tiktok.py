@@ -209,7 +209,7 @@ def test_wrong_setting_means_the_same(run: Run, tiktok: Simulator, task: Task):
 def test_wrong_connection_means_the_same(run: Run, define_connection: Callable[..., None], task: Task):
     """A connection without an advertiser fails at once, naming the field."""
     define_connection("shop", conn_type="tiktok", password=DEFAULT_TOKEN, extra={})
-    with pytest.raises(PermanentFailure, match="'advertiser_id' is empty"):
+    with pytest.raises(PermanentFailure, match=r"\('advertiser_id'\) is empty"):
         run(pixel_sensor(tiktok_conn_id="shop", timeout=3600), task)
 
 

@@ -48,7 +48,7 @@ def test_a_time_out_ends_in_order_and_the_retry_goes_on_there(
     assert run.tries > 1
     assert (summary["unique_events"], summary["repeats"]) == (80, 0)
     assert run.printed.count("Receipt of the delivery to TikTok") == run.tries
-    assert "The run was stopped by AirflowTaskTimeout." in run.printed
+    assert "The run was stopped by the task's time limit." in run.printed
     assert run.receipt["accepted"] == 80
     assert run.receipt["resumed_from"] > 0
 

@@ -413,4 +413,5 @@ def _finding_of(call: str, error: ConversionsError) -> Finding:
     """What a call that failed shows."""
     finding = read_finding(call, getattr(error, "code", None))
     is_silent = isinstance(error, RequestError) and error.http_status is None
-    return structs.replace(finding, is_silent=is_silent)
+    why = str(error).split(". ")[0] if is_silent else ""
+    return structs.replace(finding, is_silent=is_silent, why=why)

@@ -45,11 +45,13 @@ class Finding(Struct, frozen=True, kw_only=True):
     :param call: path of the call.
     :param code: TikTok's return code, ``None`` where no readable answer came.
     :param is_silent: whether no answer came at all: further calls would only take time.
+    :param why: of silence: where no answer came from, and what to look at.
     """
 
     call: str
     code: int | None
     is_silent: bool = False
+    why: str = ""
     proves: frozenset[Claim] = frozenset()
     refutes: frozenset[Claim] = frozenset()
 
@@ -75,16 +77,6 @@ class Probe(Struct, frozen=True, kw_only=True):
         """What stays open."""
         known = {*self.proved, *self.refuted}
         return tuple(claim.value for claim in Claim if claim.value not in known)
-
-    @property
-    def message(self) -> str:
-        """The whole in a few sentences."""
-        parts = (("Proved", self.proved), ("Not so", self.refuted), ("Not proved", self.not_proved))
-        told = [f"{title}: {'; '.join(claims)}." for title, claims in parts if claims]
-        calls = ", ".join(
-            f"{one.call} {'no answer' if one.code is None else one.code}" for one in self.findings
-        )
-        return " ".join([*told, f"Answers: {calls}." if calls else "Nothing was asked."])
 
 
 def _told(claims: Iterable[Claim]) -> tuple[str, ...]:

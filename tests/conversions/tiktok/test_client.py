@@ -577,7 +577,7 @@ def test_probe(user: Any, pixels: Any, sending: Any, verdict: ProbeVerdict, n_ca
     probe = client.probe("7", PIXEL)
     assert (probe.verdict, len(probe.findings)) == (verdict, n_calls)
     assert all(body is None or body.endswith(b'"data":[]}') for body in router.bodies)
-    assert SECRET not in probe.message
+    assert SECRET not in repr(probe)
 
 
 def test_probe_of_a_token_alone() -> None:

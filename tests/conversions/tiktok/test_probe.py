@@ -67,15 +67,3 @@ def test_sending_is_never_proved(code: int) -> None:
     """Without an event nobody can know that events are taken, and nobody claims it."""
     found = probe(read_finding("event/track", code))
     assert Claim.SEND in found.not_proved
-
-
-def test_message() -> None:
-    """The sentence tells what is proved, what is not so, what is open, and the codes."""
-    found = probe(read_finding("user/info", None), read_finding("event/track", 40001))
-    assert found.message == (
-        "Not so: the token may send events to the pixel. "
-        "Not proved: TikTok knows the access token; the token may read the advertiser's pixels; "
-        "the pixel belongs to the advertiser. "
-        "Answers: user/info no answer, event/track 40001."
-    )
-    assert "Nothing was asked" in probe().message
