@@ -136,6 +136,7 @@ class RunArguments(TaskArguments, total=False):
     max_requests_per_second: int | None
     max_rejected: int
     dead_letter_path: str | os.PathLike[str] | XComArg | None
+    dead_letter_fields: str
     result_webhook_url: str | XComArg | None
     result_webhook_conn_id: str | XComArg | None
     result_webhook_hosts: Collection[str] | None

@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from inspect import Parameter, Signature
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
+from airflow.providers.common.compat.sdk import BaseOperator
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -72,15 +74,17 @@ def documented(cls: type) -> dict[str, str]:
 
 
 def _parameters(cls: type) -> Iterator[Parameter]:
-    """What the ``__init__`` of each class takes; all of Airflow's kind hand on what they do not know."""
-    seen: set[str] = set()
-    for base in cls.__mro__[:-1]:
-        if "__init__" not in base.__dict__:
+    """What the ``__init__`` of each class down to Airflow's takes, by name alone, as Airflow wants it."""
+    seen = {"self"}
+    for base in cls.__mro__:
+        if not issubclass(base, BaseOperator):
             continue
-        for parameter in inspect.signature(base.__dict__["__init__"]).parameters.values():
-            if parameter.kind is Parameter.KEYWORD_ONLY and parameter.name not in seen:
+        init = base.__dict__.get("__init__")
+        for parameter in inspect.signature(init).parameters.values() if init else ():
+            is_named = parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+            if is_named and parameter.name not in seen:
                 seen.add(parameter.name)
-                yield parameter
+                yield parameter.replace(kind=Parameter.KEYWORD_ONLY)
 
 
 def _told_by(cls: type) -> dict[str, str]:
