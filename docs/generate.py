@@ -17,7 +17,7 @@ from typing import Any
 from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, DROP_REMEDIES, FAULTS
 from airflow_provider_tiktok.conversions.readers import RULES as READER_RULES
 from airflow_provider_tiktok.conversions.tiktok.return_codes import as_markdown
-from airflow_provider_tiktok.conversions.validation import RULES
+from airflow_provider_tiktok.conversions.tiktok.rules import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
 from airflow_provider_tiktok.get_provider_info import get_provider_info
 from airflow_provider_tiktok.ring.arguments import TaskArguments, WaitArguments

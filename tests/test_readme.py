@@ -21,7 +21,7 @@ import pytest
 
 from airflow_provider_tiktok import simulator as tiktok
 from airflow_provider_tiktok.get_provider_info import get_provider_info
-from tests.end_to_end.dag_runs import load_module, receipt_of, run_dag, state_of
+from tests.end_to_end.dag_runs import load_module, migrated_home, receipt_of, run_dag, state_of
 from tests.end_to_end.orders import order, write_database
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -95,6 +95,23 @@ def test_the_dag_in_twenty_lines_runs(simulator: tiktok.Simulator, warehouse: Pa
     assert state_of(run) == "success"
     assert receipt_of(run, task_id="send_purchases")["accepted"] == 3
     assert simulator.ledger.summary()["live"]["by_event"] == {"Purchase": 3}
+
+
+def test_the_dag_in_twenty_lines_needs_no_logical_date(simulator: tiktok.Simulator, warehouse: Path) -> None:
+    """A run triggered by hand, or by an asset, may have no logical date, and nothing that is made of one."""
+    module = load_module(_block("purchases_to_tiktok"), name="undated", folder=migrated_home() / "dags")
+    run = module.dag.test(logical_date=None)
+    assert run.logical_date is None
+    assert receipt_of(run, task_id="send_purchases")["accepted"] == 3
+
+
+def test_the_connection_shown_is_the_simulators() -> None:
+    """Who copies the command finds ids that the simulator knows."""
+    (extra,) = re.findall(r"tiktok_default --conn-type.*?--conn-extra '(\{.*?\})'", README, re.DOTALL)
+    assert json.loads(extra) == {
+        "pixel_code": tiktok.DEFAULT_PIXEL_CODE,
+        "advertiser_id": tiktok.DEFAULT_ADVERTISER_ID,
+    }
 
 
 def test_the_dag_for_dead_letters_runs(simulator: tiktok.Simulator, warehouse: Path) -> None:

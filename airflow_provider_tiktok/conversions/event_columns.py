@@ -114,7 +114,10 @@ class EventColumns:
 
 
 class WireColumns(Protocol):
-    """How a destination checks and writes events that travel as columns."""
+    """How a destination checks and writes events that travel as columns.
+
+    Values are what msgspec writes as JSON: numbers, and whole columns of plain values, may be ``Raw``.
+    """
 
     @property
     def quick(self) -> Collection[str]:

@@ -22,6 +22,7 @@ from airflow_provider_tiktok.ring.hidden import Hidden, HidingOperator, PrivateF
 from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.ring.signatures import ShowsArguments
 from airflow_provider_tiktok.ring.sources import open_files
+from airflow_provider_tiktok.ring.supervision import Supervision
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -225,6 +226,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
         rules = self._rules()
         self._stop = stop = threading.Event()
         with ExitStack() as stack:
+            stack.enter_context(Supervision(stop))
             hook = stack.enter_context(LiveRampHook(self.liveramp_conn_id))
             client = hook.get_envelope_client(
                 stop=stop,

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_tiktok.ring.supervision import Supervision
+
 log = logging.getLogger(__name__)
 
 KEY = "airflow_provider_tiktok.checkpoint"
@@ -21,14 +23,16 @@ class TaskStateCheckpoints:
     """The library's checkpoint store over ``context["task_state_store"]``.
 
     A store that fails costs repeats, which TikTok removes, and never an event: so its failures are logged
-    and the run goes on.
+    and the run goes on, as long as the supervision has hope.
 
     :param store: Airflow's accessor, with ``get`` and ``set``.
     :param tries: what a try has in common with its retries, as ``tries_of`` gives it.
+    :param supervision: told of every success and failure, ``None`` for nobody.
     """
 
-    def __init__(self, store: Any, *, tries: str) -> None:
+    def __init__(self, store: Any, *, tries: str, supervision: Supervision | None = None) -> None:
         self._store = store
+        self._supervision = supervision
         self.tries = tries
 
     def load(self) -> dict[str, Any] | None:
@@ -48,10 +52,20 @@ class TaskStateCheckpoints:
             self._store.set(KEY, state)
         except Exception as error:
             log.warning("The checkpoint cannot be written (%s): a retry repeats more.", type(error).__name__)
+            if self._supervision is not None:
+                self._supervision.failed(error)
+        else:
+            if self._supervision is not None:
+                self._supervision.answered()
 
 
-def checkpoints_of(context: Mapping[str, Any]) -> TaskStateCheckpoints | None:
-    """The running task's checkpoint store, ``None`` where this Airflow keeps no task state."""
+def checkpoints_of(
+    context: Mapping[str, Any], *, supervision: Supervision | None = None
+) -> TaskStateCheckpoints | None:
+    """The running task's checkpoint store, ``None`` where this Airflow keeps no task state.
+
+    :param supervision: told whether the store answers.
+    """
     store = context.get("task_state_store")
     if store is None:
         log.info(
@@ -59,7 +73,7 @@ def checkpoints_of(context: Mapping[str, Any]) -> TaskStateCheckpoints | None:
             "again, with the same ids."
         )
         return None
-    return TaskStateCheckpoints(store, tries=tries_of(context["ti"]))
+    return TaskStateCheckpoints(store, tries=tries_of(context["ti"]), supervision=supervision)
 
 
 def tries_of(task: Any) -> str:

@@ -26,6 +26,7 @@ from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.metrics import count_delivery
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
 from airflow_provider_tiktok.ring.signatures import ShowsArguments
+from airflow_provider_tiktok.ring.supervision import Supervision
 from airflow_provider_tiktok.ring.webhook import telling_webhook
 
 if TYPE_CHECKING:
@@ -252,14 +253,17 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         self._check_arguments()
         self._stop = stop = threading.Event()
         mapping, source = self._event_mapping(), self.open_source()
-        with self.open_destination(stop, context=context) as destination:
+        with (
+            Supervision(stop) as supervision,
+            self.open_destination(stop, context=context) as destination,
+        ):
             delivery = deliver(
                 source,
                 mapping=mapping,
                 destination=destination,
                 options=self._options(),
                 dead_letters=self._dead_letters(context, source),
-                checkpoints=checkpoints_of(context),
+                checkpoints=checkpoints_of(context, supervision=supervision),
                 stop=stop,
             )
         self.after_delivery(source)

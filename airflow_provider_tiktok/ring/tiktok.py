@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
-    from airflow_provider_tiktok.conversions.validation import ValidationRules
+    from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
     from airflow_provider_tiktok.ring.arguments import DeliveryArguments, Rendered
 
@@ -169,7 +169,7 @@ class SendToTikTokOperator(DeliverEventsOperator):
         )
 
     def _validation_rules(self) -> ValidationRules:
-        from airflow_provider_tiktok.conversions.validation import ValidationRules
+        from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 
         return ValidationRules(
             event_source=self.event_source,  # type: ignore[arg-type]  # checked there

@@ -32,7 +32,7 @@ from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
-from airflow_provider_tiktok.conversions.validation import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from airflow_provider_tiktok.simulator import DEFAULT_OFFLINE_EVENT_SET_ID, DEFAULT_TOKEN
 
 ROWS = 50_000

@@ -22,7 +22,7 @@ import requests
 
 from airflow_provider_tiktok.conversions.identifiers import DIGEST_OF_NOTHING, DROP_REASONS, FAULTS
 from airflow_provider_tiktok.conversions.readers import RULES as READER_RULES
-from airflow_provider_tiktok.conversions.validation import RULES
+from airflow_provider_tiktok.conversions.tiktok.rules import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.ring.failures import PermanentFailure

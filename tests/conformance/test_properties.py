@@ -29,7 +29,7 @@ from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.conversions.sources.sql import SqlSource
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
-from airflow_provider_tiktok.conversions.validation import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from tests.conformance.conftest import SOURCE_IDS
 from tests.conversions.transports import Script, Waits
 from tests.conversions.values.odd_values import odd_values

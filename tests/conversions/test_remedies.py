@@ -15,14 +15,19 @@ from airflow_provider_tiktok.conversions.events import EventSource
 from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, FAULTS, IdentityRules, prepare
 from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REMEDIES
 from airflow_provider_tiktok.conversions.mapping import EventMapping, line_items
-from airflow_provider_tiktok.conversions.validation import ValidationRules, check, rules
+from airflow_provider_tiktok.conversions.tiktok.checks import checks_of
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.rules import OWN
+from airflow_provider_tiktok.conversions.validation.rules import SHARED
 
 A_SENTENCE = re.compile(r"[A-Z][^{}]*\.|[^{}]*Did you mean [a-z_.]+\?")
 
 _OF_NAMES = {str(status) for status in event_names.NameStatus}
 TABLES: dict[str, dict[str, str]] = {
     "values": dict(values.REMEDIES),
-    "validation": {name: one.remedy for name, one in rules._RULES.items() if name not in _OF_NAMES},
+    "validation": {
+        name: one.remedy for name, one in (*SHARED.items(), *OWN.items()) if name not in _OF_NAMES
+    },
     "faults of identifiers": dict(FAULTS),
     "drops": dict(DROP_REMEDIES),
     "line items": dict(line_items.REMEDIES),
@@ -73,7 +78,7 @@ def test_every_finding_says_what_to_do(event_source: EventSource, record: dict[s
     """On the whole way from a record to what would be sent, drops and warnings included."""
     [event] = EventMapping().events([record])
     prepared = prepare(event, IdentityRules())
-    found = check(prepared, ValidationRules(event_source=event_source, now=lambda: 1_800_000_000))
+    found = checks_of(ValidationRules(event_source=event_source, now=lambda: 1_800_000_000))(prepared)
     told = [*(one.remedy for one in found), *(one.remedy for one in prepared.dropped)]
     assert told
     assert [remedy for remedy in told if not A_SENTENCE.fullmatch(remedy)] == []

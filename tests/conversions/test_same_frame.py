@@ -22,8 +22,10 @@ from airflow_provider_tiktok.conversions.events import Row
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepare
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
+from airflow_provider_tiktok.conversions.tiktok.checks import checks_of
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from airflow_provider_tiktok.conversions.tiktok.payload import encode_event
-from airflow_provider_tiktok.conversions.validation import ValidationRules, check, leave_out
+from airflow_provider_tiktok.conversions.validation import leave_out
 
 NOW = 1_800_000_000
 
@@ -90,7 +92,7 @@ def encoded(rows: Iterable[Row], **rules: Any) -> list[bytes]:
     requests = []
     for event in EventMapping(MAPPING, defaults=DEFAULTS, **rules).events(rows):
         prepared = prepare(event, IdentityRules())
-        findings = check(prepared, ValidationRules(event_source="web", now=lambda: NOW))
+        findings = checks_of(ValidationRules(event_source="web", now=lambda: NOW))(prepared)
         assert not any(one.is_fatal for one in findings), findings
         requests.append(encode_event(leave_out(prepared, findings), event_source="web"))
     return requests

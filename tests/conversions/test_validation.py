@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from airflow_provider_tiktok.conversions import event_names
+from airflow_provider_tiktok.conversions.currencies import CURRENCIES
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import (
     Ad,
@@ -29,14 +30,11 @@ from airflow_provider_tiktok.conversions.events import (
     PreparedUser,
     Violation,
 )
-from airflow_provider_tiktok.conversions.validation import (
-    CURRENCIES,
-    RULES,
-    ValidationRules,
-    check,
-    check_event_source_id,
-    leave_out,
-)
+from airflow_provider_tiktok.conversions.tiktok.checks import checks_of
+from airflow_provider_tiktok.conversions.tiktok.event_source_ids import check_event_source_id
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.rules import RULES
+from airflow_provider_tiktok.conversions.validation import leave_out
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -84,6 +82,11 @@ GOOD: dict[EventSource, PreparedEvent] = {
 def rules(source: EventSource = "web", **options: Any) -> ValidationRules:
     """The rules of a run whose clock stands still."""
     return ValidationRules(event_source=source, now=lambda: NOW, **options)
+
+
+def check(event: PreparedEvent, run: ValidationRules) -> tuple[Violation, ...]:
+    """What these rules find."""
+    return checks_of(run)(event)
 
 
 def with_user(event: PreparedEvent, **keys: Any) -> dict[str, Any]:

@@ -61,10 +61,12 @@ SHOWN = {
     "tiktok.probe.Probe": "names of calls, and codes",
     "tiktok.return_codes.ReturnCode": "tables of the source",
     "values.null_markers.NullRule": "tables of the source",
-    "validation.checks._Required": "tables of the source",
-    "validation.event_source_ids._IdKind": "tables of the source",
-    "validation.options.ValidationRules": "settings",
-    "validation.rules._Rule": "tables of the source",
+    "tiktok.checks._Required": "tables of the source",
+    "tiktok.event_source_ids._IdKind": "tables of the source",
+    "tiktok.options.ValidationRules": "settings",
+    "validation.checks.ChosenChecks": "functions, and names of fields and rules",
+    "validation.options.TimeRules": "settings",
+    "validation.rules.Rule": "tables of the source",
 }
 """Types whose ``repr`` tells their fields, with what these hold. Any other must show nothing."""
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_tiktok.simulator import DEFAULT_TOKEN
+from airflow_provider_tiktok.simulator import DEFAULT_PIXEL_CODE, DEFAULT_TOKEN
 from tests.simulator.calls import Caller
 
 COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_tiktok.simulator"]
@@ -20,7 +21,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_tiktok.simulat
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_process_serves_until_a_signal(end: signal.Signals, tmp_path: Path) -> None:
-    """One line of JSON, the same in the ready file; state and faults from files; exit code 0, nothing on stderr."""
+    """First a line of JSON, the same in the ready file; state and faults from files; exit code 0, nothing on stderr."""
     (tmp_path / "state.json").write_text(
         '{"tiktok": {"tokens": {"another-token": {"status": "active", "permissions": ["user/info"], "advertiser_ids": []}}}}'
     )
@@ -68,3 +69,22 @@ def test_bad_file_ends_the_process_at_once(option: str, content: str | None, tmp
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("simulator: ")
+
+
+def test_the_commands_for_airflow_name_what_the_simulator_knows(tmp_path: Path) -> None:
+    """After the line of JSON come commands for both connections, whole as a shell reads them."""
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        commands = [shlex.split(process.stdout.readline()) for _ in range(2)]
+        process.terminate()
+
+    options = [dict(zip(command[4::2], command[5::2], strict=True)) for command in commands]
+    extras = [json.loads(option["--conn-extra"]) for option in options]
+    assert [command[:4] for command in commands] == [
+        ["airflow", "connections", "add", f"{kind}_default"] for kind in ("tiktok", "liveramp")
+    ]
+    assert [option["--conn-host"] for option in options] == [url, url]
+    assert options[0]["--conn-password"] == DEFAULT_TOKEN
+    assert extras[0]["pixel_code"] == DEFAULT_PIXEL_CODE
+    assert extras[1]["envelope_host"] == url

@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from functools import partial
+from typing import Final
 from urllib.parse import urlsplit
 
 from airflow_provider_tiktok.conversions import validation
+from airflow_provider_tiktok.conversions.currencies import CURRENCIES
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.liveramp import event_types, stored_envelopes
@@ -29,32 +31,17 @@ from airflow_provider_tiktok.conversions.liveramp.payload import (
     is_advertising_id,
 )
 from airflow_provider_tiktok.conversions.liveramp.privacy import find_personal
-from airflow_provider_tiktok.conversions.validation import ValidationRules
+from airflow_provider_tiktok.conversions.validation import ChosenChecks, TimeRules
 from airflow_provider_tiktok.conversions.values import shown_name, to_integer
 
 PERSONAL_DATA: Final = "personal_data"
 
-_SHARED_CHECKS: Final[tuple[validation.Check, ...]] = (
-    validation.check_time,
-    validation.check_event_id,
-    validation.check_user_texts,
-    validation.check_money,
-    validation.check_contents,
-    validation.check_vehicle,
-    validation.check_listed,
-    validation.check_every_value,
-)
-"""What makes an event wrong at LiveRamp as at TikTok, where it ends."""
-
-_SHARED_PATHS: Final = (
-    "event",
-    "event_id",
-    "event_time",
-    "app",
-    "properties",
-    *(f"user.{name}" for name in (*DEVICE_KEYS, "att_status")),
-)
-"""Event paths that LiveRamp's payload is made of, and that these checks are about."""
+_TEXTS: Final = {
+    "": ("event", "event_id"),
+    "user": ("idfa", "gaid", "idfv", "att_status"),
+    "app": ("app_id", "app_name", "app_version"),
+}
+"""Texts that LiveRamp's payload is made of, besides the properties."""
 
 _APP_ID: Final = re.compile(r"[0-9]+|[A-Za-z]\w*(\.\w+)+", re.ASCII)
 
@@ -105,9 +92,19 @@ class EventChecks:
         refuse_old: bool = False,
         is_strict: bool = False,
     ) -> None:
-        limits: dict[str, Any] = {"now": now, "max_event_age_s": max_event_age_s, "refuse_old": refuse_old}
-        self._web = ValidationRules(event_source="web", require_page_url=False, **limits)
-        self._app = ValidationRules(event_source="app", **limits)
+        times = TimeRules(now=now, max_event_age_s=max_event_age_s, refuse_old=refuse_old)
+        self._shared = ChosenChecks(
+            checks=(
+                partial(validation.check_time, times=times),
+                validation.check_event_id,
+                validation.check_att_status,
+                partial(validation.check_money, currencies=CURRENCIES),
+                validation.check_contents,
+                validation.check_vehicle,
+                validation.check_listed,
+                partial(validation.check_every_value, texts=_TEXTS),
+            )
+        )
         self._is_strict = is_strict
 
     def __call__(self, event: PreparedEvent) -> tuple[Violation, ...]:
@@ -116,17 +113,11 @@ class EventChecks:
         own = [one for one in self._own_findings(event) if one.rule != "missing" or one.path not in unread]
         # What is personal is told in LiveRamp's words alone.
         personal = {one.path for one in own if one.rule == PERSONAL_DATA}
-        shared = (one for one in self._shared_findings(event) if one.path not in personal)
+        shared = (one for one in self._shared(event) if one.path not in personal)
         found = {(one.path, one.rule): one for one in event.violations}
         for one in (*shared, *own):
             found.setdefault((one.path, one.rule), one)
         return tuple(found.values())
-
-    def _shared_findings(self, event: PreparedEvent) -> Iterator[Violation]:
-        rules = self._app if is_app_event(event) else self._web
-        for one in validation.check(event, rules, checks=_SHARED_CHECKS):
-            if _is_within(one.path, _SHARED_PATHS):
-                yield one
 
     def _own_findings(self, event: PreparedEvent) -> Iterator[Violation]:
         for rule in _OWN_RULES:
@@ -236,10 +227,6 @@ def _is_absolute(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", url)
     except ValueError:
         return False
-
-
-def _is_within(path: str, parents: tuple[str, ...]) -> bool:
-    return any(path == parent or path.startswith((f"{parent}.", f"{parent}[")) for parent in parents)
 
 
 _OWN_RULES: Final[tuple[Callable[[PreparedEvent], Iterator[Violation]], ...]] = (

@@ -3,7 +3,7 @@
 
 """TikTok's rules and wire form for events that travel as columns.
 
-The same rules as ``validation.checks`` has for one event, asked of columns: where no value of a column is
+The same rules as ``checks`` has for one event, asked of columns: where no value of a column is
 missing, no event is looked at. The same wire form as ``payload``, with the same order of keys.
 
 Source: TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11.
@@ -22,17 +22,18 @@ from airflow_provider_tiktok.conversions.event_columns import EventColumns
 from airflow_provider_tiktok.conversions.events import Ad, App, Lead, Page, PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.kernels import OFFERED, Findings, Note, note_of
 from airflow_provider_tiktok.conversions.mapping.event_paths import Field
-from airflow_provider_tiktok.conversions.tiktok.payload import wire_value
-from airflow_provider_tiktok.conversions.validation import (
+from airflow_provider_tiktok.conversions.tiktok.applicability import (
     GROUP_SOURCES,
     INAPPLICABLE_KEYS,
     LIMITED_DATA_USE_SOURCES,
+    MATCH_KEYS,
+    USER_KEY_SOURCES,
     USER_KEYS,
-    ValidationRules,
 )
-from airflow_provider_tiktok.conversions.validation.applicability import MATCH_KEYS, USER_KEY_SOURCES
-from airflow_provider_tiktok.conversions.validation.checks import _left_out as left_out
-from airflow_provider_tiktok.conversions.validation.rules import found
+from airflow_provider_tiktok.conversions.tiktok.checks import left_out
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.payload import wire_value
+from airflow_provider_tiktok.conversions.tiktok.rules import found
 
 _GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "page": Page.__struct_fields__,

@@ -9,28 +9,24 @@ It has the methods that ``delivery.destination.Destination`` asks for, and knows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import structs
 
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
+from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules
+from airflow_provider_tiktok.conversions.tiktok.applicability import IDENTITY_TABLE
+from airflow_provider_tiktok.conversions.tiktok.checks import checks_of
 from airflow_provider_tiktok.conversions.tiktok.client import MAX_EVENTS, TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.columns import TikTokColumns
+from airflow_provider_tiktok.conversions.tiktok.event_source_ids import check_event_source_id
 from airflow_provider_tiktok.conversions.tiktok.payload import encode_event, make_frame, to_record
-from airflow_provider_tiktok.conversions.validation import ValidationRules, check, check_event_source_id
 
 if TYPE_CHECKING:
     from airflow_provider_tiktok.conversions.answers import Answer
     from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent, Violation
-
-IDENTITY_TABLE: Final = rows(
-    *("email", "phone", "external_id", "first_name", "last_name", "zip_code", "city", "state", "country"),
-    *("ttclid", "ttp", "ip", "user_agent", "locale", "idfa", "gaid", "idfv", "att_status", "lead_id"),
-    # Counted and never sent: LiveRamp's.
-    *("envelope", "session_id"),
-)
+    from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 
 
 class TikTokDestination:
@@ -72,7 +68,7 @@ class TikTokDestination:
         self._test_event_code = test_event_code or None
         self._partner_name = partner_name or None
         self._group = (source, event_source_id, self._test_event_code, self._partner_name)
-        self._rules = rules
+        self._check = checks_of(rules)
         self.identity = Identity(table=IDENTITY_TABLE, rules=identity or IdentityRules())
         self.columns = TikTokColumns(rules)
         self._limits = _check_limits(limits or Limits(), overhead_bytes=self._overhead_bytes())
@@ -89,7 +85,7 @@ class TikTokDestination:
 
     def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
         """Everything that TikTok would refuse in this event."""
-        return check(event, self._rules)
+        return self._check(event)
 
     def encode(self, event: PreparedEvent) -> Encoded:
         """The event in TikTok's wire form. A run has one source, id, test code and partner."""

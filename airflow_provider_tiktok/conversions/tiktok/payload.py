@@ -23,7 +23,7 @@ from msgspec import Raw, Struct, structs
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import EventSource, PreparedEvent
 from airflow_provider_tiktok.conversions.sealed import Sealed
-from airflow_provider_tiktok.conversions.validation import (
+from airflow_provider_tiktok.conversions.tiktok.applicability import (
     GROUP_SOURCES,
     INAPPLICABLE_KEYS,
     LIMITED_DATA_USE_SOURCES,

@@ -1,41 +1,28 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""The checks, each of one kind of fault, in the order in which their findings are told."""
+"""The checks that destinations pick from, each of one kind of fault, and what joins those they picked."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
-from airflow_provider_tiktok.conversions import event_names
 from airflow_provider_tiktok.conversions.events import (
-    Ad,
-    App,
+    ESSENTIAL,
     AttStatus,
     Content,
-    Lead,
-    Page,
     PreparedEvent,
     Properties,
     Violation,
 )
-from airflow_provider_tiktok.conversions.validation.applicability import (
-    GROUP_SOURCES,
-    INAPPLICABLE_KEYS,
-    LIMITED_DATA_USE_SOURCES,
-    MATCH_KEYS,
-    USER_KEY_SOURCES,
-    USER_KEYS,
-)
-from airflow_provider_tiktok.conversions.validation.leaving_out import settle, without_other_sources
-from airflow_provider_tiktok.conversions.validation.options import ValidationRules
+from airflow_provider_tiktok.conversions.validation.leaving_out import settle, without_groups
+from airflow_provider_tiktok.conversions.validation.options import TimeRules
 from airflow_provider_tiktok.conversions.validation.representation import (
     find_faults,
     number_fault,
@@ -44,48 +31,16 @@ from airflow_provider_tiktok.conversions.validation.representation import (
 from airflow_provider_tiktok.conversions.validation.rules import found
 from airflow_provider_tiktok.conversions.values import is_public
 
-_LISTED_CURRENCIES: Final = """
-    AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS
-    INR ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PEN PHP PKR PLN PYG QAR RON RUB SAR
-    SEK SGD THB TRY TWD UAH USD VES VND ZAR
-"""
-CURRENCIES: Final = frozenset(_LISTED_CURRENCIES.split())
-"""The 62 currencies that TikTok lists."""
-
 _LONGEST_EVENT_ID: Final = 256
-_ABSOLUTE_URL: Final = re.compile(r"(?i:https?)://(?:[^\s/?#@]*@)?[^\s/?#@:]\S*")
-_HAS_A_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/]\S*")
-"""A referrer may be an app: ``android-app://com.example``."""
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _DIGEST_OF_NOTHING: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
-# Findings that an earlier room's finding on the same field explains.
-_ABSENCES: Final = frozenset(
-    {
-        "missing",
-        "no_match_key",
-        "external_id_alone",
-        "value_missing",
-        "value_without_currency",
-        "content_type_missing",
-    }
-)
+ABSENCES: Final = frozenset({"missing", "value_missing", "value_without_currency"})
+"""Findings that an earlier room's finding on the same field explains."""
 
 _ATT_STATUSES: Final[tuple[str, ...]] = get_args(AttStatus)
-_EMPTY: Final[Mapping[str, Struct]] = {"page": Page(), "app": App(), "ad": Ad(), "lead": Lead()}
-_DIGEST_KEYS: Final = ("email", "phone", "external_id", "first_name", "last_name", "zip_code")
-
-_TEXT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "": ("event", "event_id"),
-    "user": tuple(name for name in USER_KEYS if name not in _DIGEST_KEYS),
-    **{
-        group: tuple(name for name, kind in get_type_hints(type(empty)).items() if kind == str | None)
-        for group, empty in _EMPTY.items()
-    },
-}
-
 _LISTED: Final[Mapping[str, tuple[str, ...]]] = {
     name: get_args(annotation)
     for name, annotation in get_type_hints(Properties).items()
@@ -93,72 +48,44 @@ _LISTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-Check = Callable[[PreparedEvent, ValidationRules], Iterator[Violation]]
-"""A check of one kind of fault, for destinations to pick from."""
+Check = Callable[[PreparedEvent], Iterator[Violation]]
+"""A check of one kind of fault; what it must know beside the event is bound by who picks it."""
 
 
-class _Required(NamedTuple):
-    """The one field that an event source cannot do without, beside name and time."""
+class ChosenChecks(Struct, frozen=True, kw_only=True):
+    """The checks of one destination, joined.
 
-    path: str
-    remedy: str
-    value: Callable[[PreparedEvent], object]
-    applies: Callable[[ValidationRules], bool] = lambda _: True
-
-
-_REQUIRED: Final[Mapping[str, _Required]] = {
-    "web": _Required(
-        "page.url",
-        "Map the address of the page where the event happened.",
-        value=lambda event: event.page and event.page.url,
-        applies=lambda rules: rules.require_page_url,
-    ),
-    "app": _Required(
-        "app.app_id",
-        "Map the App Store number or the Play package name, or give it as a default.",
-        value=lambda event: event.app and event.app.app_id,
-    ),
-    "crm": _Required(
-        "lead.lead_id",
-        "Map the lead's id from TikTok's lead export.",
-        value=lambda event: event.lead and event.lead.lead_id,
-        applies=lambda rules: rules.require_lead_id,
-    ),
-}
-
-
-def check(
-    event: PreparedEvent, rules: ValidationRules, *, checks: Sequence[Check] | None = None
-) -> tuple[Violation, ...]:
-    """Everything that is wrong with the event: what it came with first, then all own findings.
-
-    Nothing is said to be missing where an earlier finding already tells why it is. What the event can go
-    without is no fatal finding but one that says that it is to be left out; ``leave_out`` does so.
-
-    :param checks: of the destination's choice; ``None`` for those of TikTok.
+    :param checks: in the order in which their findings are told.
+    :param essential: event paths that an event cannot go without; what else is at fault is left out of it.
+    :param absences: rules about what is missing, which an earlier finding on the same field explains.
+    :param unsent_groups: groups of fields that are not sent, so that nothing in them keeps an event back.
     """
-    own = [
-        settle(finding) for rule in (TIKTOK if checks is None else checks) for finding in rule(event, rules)
-    ]
-    if not event.violations:
-        return tuple(own)
-    earlier = without_other_sources(event.violations, event_source=rules.event_source)
-    return earlier + tuple(one for one in own if not _is_explained(one, by=earlier))
 
+    checks: tuple[Check, ...]
+    essential: frozenset[str] = ESSENTIAL
+    absences: frozenset[str] = ABSENCES
+    unsent_groups: frozenset[str] = frozenset()
 
-def _check_name(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
-    """The name is there, and TikTok counts it as what it says."""
-    if not event.event:
-        yield found(
-            "missing", "event", remedy="Map the event's name, or give it a default such as 'Purchase'."
+    def __call__(self, event: PreparedEvent) -> tuple[Violation, ...]:
+        """Everything that is wrong with the event: what it came with first, then all own findings.
+
+        Nothing is said to be missing where an earlier finding already tells why it is. What the event can
+        go without is no fatal finding but one that says that it is to be left out; ``leave_out`` does so.
+        """
+        own = [settle(finding, essential=self.essential) for check in self.checks for finding in check(event)]
+        if not event.violations:
+            return tuple(own)
+        earlier = without_groups(event.violations, groups=self.unsent_groups)
+        return earlier + tuple(one for one in own if not self._is_explained(one, by=earlier))
+
+    def _is_explained(self, finding: Violation, *, by: Sequence[Violation]) -> bool:
+        """Whether something is only missing because an earlier room could not read it."""
+        return finding.rule in self.absences and any(
+            one.is_fatal and _is_within(one.path, finding.path) for one in by
         )
-        return
-    finding = event_names.find(rules.event_source, event.event, extra=rules.extra_event_names)
-    if finding.status not in event_names.FINE:
-        yield found(str(finding.status), "event", remedy=finding.remedy)
 
 
-def check_time(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
+def check_time(event: PreparedEvent, *, times: TimeRules) -> Iterator[Violation]:
     """The time is there, whole seconds, not ahead of the clock, and not too long ago."""
     event_time = event.event_time
     if event_time is None:
@@ -167,15 +94,15 @@ def check_time(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violati
     if type(event_time) is not int:
         yield found("not_whole", "event_time")
         return
-    now = rules.now()
-    if event_time > now + rules.max_ahead_s:
+    now = times.now()
+    if event_time > now + times.max_ahead_s:
         yield found("in_future", "event_time")
-    elif event_time < now - rules.max_event_age_s:
-        yield found("too_old", "event_time", is_fatal=rules.refuse_old)
+    elif event_time < now - times.max_event_age_s:
+        yield found("too_old", "event_time", is_fatal=times.refuse_old)
 
 
-def check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
-    """The id is a text that TikTok can know repeats by; none is missed in an event that is faulty anyway."""
+def check_event_id(event: PreparedEvent) -> Iterator[Violation]:
+    """The id is a text to know repeats by; none is missed in an event that is faulty anyway."""
     event_id: object = event.event_id
     if event_id is None:
         if not any(one.is_fatal for one in event.violations):
@@ -188,48 +115,12 @@ def check_event_id(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vi
         yield found("too_long", "event_id")
 
 
-def _check_required(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
-    """The fields that the event source cannot do without."""
-    url = event.page.url if event.page and rules.event_source in GROUP_SOURCES["page"] else None
-    if url is not None and not _is_absolute(url):
-        yield found("not_an_absolute_url", "page.url")
-    referrer = event.page.referrer if event.page else None
-    if isinstance(referrer, str) and not _HAS_A_SCHEME.match(referrer):
-        yield found("not_an_absolute_url", "page.referrer")
-    required = _REQUIRED.get(rules.event_source)
-    if required is not None and required.applies(rules) and not required.value(event):
-        yield found("missing", required.path, remedy=required.remedy)
+def check_digests(event: PreparedEvent, *, names: Iterable[str]) -> Iterator[Violation]:
+    """No personal data goes out raw, whoever made the event.
 
-
-def _check_groups(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
-    """Groups of fields and match keys stand only where TikTok documents them."""
-    for name, sources in GROUP_SOURCES.items():
-        group = getattr(event, name)
-        if group is not None and rules.event_source not in sources and group != _EMPTY[name]:
-            yield _left_out(name, sources=sources)
-    for name in INAPPLICABLE_KEYS[rules.event_source]:
-        if getattr(event.user, name):
-            yield _left_out(f"user.{name}", sources=USER_KEY_SOURCES[name])
-    if event.limited_data_use is not None and rules.event_source not in LIMITED_DATA_USE_SOURCES:
-        yield _left_out("limited_data_use", sources=LIMITED_DATA_USE_SOURCES)
-
-
-def _check_identity(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
-    """Something tells whose event it is. A crm event has its lead for that."""
-    has_lead = rules.event_source == "crm" and (rules.require_lead_id or event.lead is not None)
-    if rules.event_source == "offline":
-        if not any(getattr(event.user, name) for name in rules.offline_keys):
-            remedy = f"Map one of: {', '.join(rules.offline_keys)}."
-            yield found("no_match_key", "user", remedy=remedy, is_fatal=True)
-        elif event.user.external_id and not (event.user.email or event.user.phone):
-            yield found("external_id_alone", "user")
-    elif not has_lead and not any(getattr(event.user, name) for name in MATCH_KEYS[rules.event_source]):
-        yield found("no_match_key", "user")
-
-
-def _check_digests(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
-    """No personal data goes out raw, whoever made the event."""
-    for name in _DIGEST_KEYS:
+    :param names: the identifiers that leave as digests.
+    """
+    for name in names:
         given = getattr(event.user, name)
         if not given:
             continue
@@ -240,20 +131,28 @@ def _check_digests(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vi
                 yield found("hash_of_nothing", f"user.{name}")
 
 
-def check_user_texts(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
-    """Address, language and tracking status have the shapes that TikTok reads."""
-    user = event.user
-    if user.ip is not None:
-        yield from _ip_findings(user.ip)
-    if user.locale is not None and not _LOCALE.fullmatch(user.locale):
+def check_ip(event: PreparedEvent) -> Iterator[Violation]:
+    """The address is a single public one."""
+    if event.user.ip is not None:
+        yield from _ip_findings(event.user.ip)
+
+
+def check_locale(event: PreparedEvent) -> Iterator[Violation]:
+    """The language is a tag of BCP 47."""
+    if event.user.locale is not None and not _LOCALE.fullmatch(event.user.locale):
         yield found("not_a_locale", "user.locale")
-    if user.att_status is not None and user.att_status not in _ATT_STATUSES:
-        yield found("not_allowed", "user.att_status", remedy=_one_of(_ATT_STATUSES))
 
 
-def check_money(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
-    """Amounts are numbers of at least zero, in a currency that TikTok knows."""
-    items = enumerate(_listed(event, "contents"))
+def check_att_status(event: PreparedEvent) -> Iterator[Violation]:
+    """The tracking status is one of Apple's."""
+    status = event.user.att_status
+    if status is not None and status not in _ATT_STATUSES:
+        yield found("not_allowed", "user.att_status", remedy=one_of(_ATT_STATUSES))
+
+
+def check_money(event: PreparedEvent, *, currencies: Collection[str]) -> Iterator[Violation]:
+    """Amounts are numbers of at least zero, in a currency of the list."""
+    items = enumerate(members(event, "contents"))
     prices = [(f"properties.contents[{n}].price", one.price) for n, one in items if isinstance(one, Content)]
     amounts = [("properties.value", event.properties.get("value")), *prices]
     for path, amount in amounts:
@@ -271,17 +170,17 @@ def check_money(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Viola
             yield found("value_without_currency", "properties.currency")
     elif not (isinstance(currency, str) and _CURRENCY.fullmatch(currency)):
         yield found("not_a_currency_code", "properties.currency")
-    elif currency not in CURRENCIES:
+    elif currency not in currencies:
         yield found("currency_not_listed", "properties.currency")
 
 
-def check_contents(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_contents(event: PreparedEvent) -> Iterator[Violation]:
     """Products have ids that are texts, whole quantities, and a type."""
     for name in ("contents", "content_ids"):
         if not isinstance(event.properties.get(name), list | tuple | None):
             yield found("not_a_list", f"properties.{name}")
-    ids = [(f"properties.content_ids[{n}]", one) for n, one in enumerate(_listed(event, "content_ids"))]
-    for n, item in enumerate(_listed(event, "contents")):
+    ids = [(f"properties.content_ids[{n}]", one) for n, one in enumerate(members(event, "content_ids"))]
+    for n, item in enumerate(members(event, "contents")):
         path = f"properties.contents[{n}]"
         if not isinstance(item, Content):
             yield found("not_an_item", path)
@@ -297,15 +196,7 @@ def check_contents(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vi
     yield from (found("not_text", path) for path, one in ids if not isinstance(one, str))
 
 
-def _check_content_type(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
-    """Products that TikTok is to find in a catalogue say what their ids are of."""
-    items = (item for item in _listed(event, "contents") if isinstance(item, Content))
-    has_ids = _listed(event, "content_ids") or any(item.content_id is not None for item in items)
-    if has_ids and not event.properties.get("content_type"):
-        yield found("content_type_missing", "properties.content_type")
-
-
-def check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_vehicle(event: PreparedEvent) -> Iterator[Violation]:
     """A mileage has value and unit, and a range of prices is two; neither is below zero."""
     mileage = event.properties.get("mileage")
     if isinstance(mileage, Mapping):
@@ -314,7 +205,7 @@ def check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vio
                 yield found("missing", f"properties.mileage.{part}")
         if _amount_fault(mileage.get("value")) == "negative":
             yield found("negative", "properties.mileage.value")
-    prices = _listed(event, "preferred_price_range")
+    prices = members(event, "preferred_price_range")
     if len(prices) not in (0, 2):
         yield found("not_two", "properties.preferred_price_range")
     for n, price in enumerate(prices):
@@ -322,22 +213,20 @@ def check_vehicle(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Vio
             yield found("negative", f"properties.preferred_price_range[{n}]")
 
 
-def check_listed(event: PreparedEvent, _rules: ValidationRules) -> Iterator[Violation]:
+def check_listed(event: PreparedEvent) -> Iterator[Violation]:
     """Properties with a fixed list of texts have one of it."""
     for name, allowed in _LISTED.items():
         value = event.properties.get(name)
         if value is not None and value not in allowed:
-            yield found("not_allowed", f"properties.{name}", remedy=_one_of(allowed))
+            yield found("not_allowed", f"properties.{name}", remedy=one_of(allowed))
 
 
-def check_every_value(event: PreparedEvent, rules: ValidationRules) -> Iterator[Violation]:
+def check_every_value(event: PreparedEvent, *, texts: Mapping[str, Sequence[str]]) -> Iterator[Violation]:
     """Every text and number can be sent: no placeholder, no half character, nothing without bounds.
 
-    Groups that the event source does not take are not sent, and not asked.
+    :param texts: names of the text fields that are sent, by group; those of the event itself by ``""``.
     """
-    for group, names in _TEXT_FIELDS.items():
-        if rules.event_source not in GROUP_SOURCES.get(group, (rules.event_source,)):
-            continue
+    for group, names in texts.items():
         given = getattr(event, group) if group else event
         if given is None:
             continue
@@ -349,65 +238,21 @@ def check_every_value(event: PreparedEvent, rules: ValidationRules) -> Iterator[
         yield found(rule, path)
 
 
-TIKTOK: Final[tuple[Check, ...]] = (
-    _check_name,
-    check_time,
-    check_event_id,
-    _check_required,
-    _check_groups,
-    _check_identity,
-    _check_digests,
-    check_user_texts,
-    check_money,
-    check_contents,
-    _check_content_type,
-    check_vehicle,
-    check_listed,
-    check_every_value,
-)
-
-
-def _is_explained(finding: Violation, *, by: Sequence[Violation]) -> bool:
-    """Whether something is only missing because an earlier room could not read it."""
-    return finding.rule in _ABSENCES and any(
-        one.is_fatal and _is_within(one.path, finding.path) for one in by
-    )
-
-
 def _is_within(path: str, other: str) -> bool:
     """Whether one path is the other, or holds it; the empty path is the whole event."""
     inner, outer = sorted((path, other), key=len, reverse=True)
     return not outer or inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
-def _left_out(path: str, *, sources: Iterable[str]) -> Violation:
-    """The warning for a field that the wire form leaves out for this event source."""
-    remedy = f"TikTok documents this for {_spoken(sources)} only, so it is not sent with these events."
-    return found("not_for_this_source", path, remedy=remedy, is_fatal=False)
-
-
-def _spoken(sources: Iterable[str]) -> str:
-    return " and ".join(sorted(sources))
-
-
-def _one_of(allowed: Iterable[str]) -> str:
+def one_of(allowed: Iterable[str]) -> str:
+    """An order to use one of these texts."""
     return f"Use one of: {', '.join(allowed)}. Upper and lower case matter."
 
 
-def _listed(event: PreparedEvent, name: str) -> Sequence[Any]:
+def members(event: PreparedEvent, name: str) -> Sequence[Any]:
     """The members of a property that is a list, none where it is something else."""
-    members = event.properties.get(name)
-    return members if isinstance(members, list | tuple) else ()
-
-
-def _is_absolute(url: str) -> bool:
-    """Whether the address has its scheme and host; brackets must hold a whole IPv6 address."""
-    if not _ABSOLUTE_URL.fullmatch(url):
-        return False
-    try:
-        return "[" not in url or bool(urlsplit(url).hostname)
-    except ValueError:
-        return False
+    given = event.properties.get(name)
+    return given if isinstance(given, list | tuple) else ()
 
 
 def _amount_fault(amount: object) -> str | None:

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from airflow_provider_tiktok.conversions.events import ESSENTIAL, Content, PreparedEvent, Violation
-from airflow_provider_tiktok.conversions.validation.applicability import GROUP_SOURCES
+from airflow_provider_tiktok.conversions.events import Content, PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.validation.representation import find_faults
 from airflow_provider_tiktok.conversions.values import shown_name
 
@@ -28,17 +27,19 @@ _MEMBER: Final = re.compile(r"\[([0-9]+)\]")
 _HIDDEN: Final = "(hidden)"
 
 
-def settle(finding: Violation) -> Violation:
-    """The finding, no longer fatal where the event can go without what stands at its path."""
-    if not finding.is_fatal or not _is_optional(finding):
+def settle(finding: Violation, *, essential: Collection[str]) -> Violation:
+    """The finding, no longer fatal where the event can go without what stands at its path.
+
+    :param essential: event paths that it cannot go without.
+    """
+    if not finding.is_fatal or not _is_optional(finding, essential):
         return finding
     return replace(finding, is_fatal=False, is_left_out=True)
 
 
-def without_other_sources(found: Iterable[Violation], *, event_source: str) -> tuple[Violation, ...]:
-    """The findings, none of them fatal in a group of fields that the event source does not take."""
-    others = {name for name, sources in GROUP_SOURCES.items() if event_source not in sources}
-    return tuple(replace(one, is_fatal=False) if _head(one.path) in others else one for one in found)
+def without_groups(found: Iterable[Violation], *, groups: Collection[str]) -> tuple[Violation, ...]:
+    """The findings, none of them fatal in these groups of fields, which are not sent."""
+    return tuple(replace(one, is_fatal=False) if _head(one.path) in groups else one for one in found)
 
 
 def leave_out(event: PreparedEvent, findings: Iterable[Violation]) -> PreparedEvent:
@@ -62,12 +63,10 @@ def leave_out(event: PreparedEvent, findings: Iterable[Violation]) -> PreparedEv
     return replace(event, properties=kept)
 
 
-def _is_optional(finding: Violation) -> bool:
-    group, _, name = finding.path.partition(".")
-    is_a_field = group in ("user", "properties", *GROUP_SOURCES) and bool(name)
+def _is_optional(finding: Violation, essential: Collection[str]) -> bool:
     return (
-        is_a_field
-        and finding.path not in ESSENTIAL
+        "." in finding.path
+        and finding.path not in essential
         and finding.rule not in _NEVER_LEFT_OUT
         and not _AMOUNTS.fullmatch(finding.path)
     )

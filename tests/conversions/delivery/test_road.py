@@ -23,7 +23,7 @@ from airflow_provider_tiktok.conversions.kernels import drop_of, note_of
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
-from airflow_provider_tiktok.conversions.validation import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from tests.conformance.case_files import Case, made, read_cases
 from tests.conformance.conftest import SOURCE_IDS
 

@@ -41,8 +41,8 @@ from airflow_provider_tiktok.conversions.http import RequestsTransport
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules, prepare
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from airflow_provider_tiktok.conversions.tiktok.probe import Claim, ProbeVerdict
-from airflow_provider_tiktok.conversions.validation import ValidationRules
 from airflow_provider_tiktok.simulator import Simulator
 from tests.conversions.transports import Waits
 

@@ -16,7 +16,7 @@ from airflow_provider_tiktok.conversions.events import Digest, Page, PreparedEve
 from airflow_provider_tiktok.conversions.http import HttpReply
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
-from airflow_provider_tiktok.conversions.validation import ValidationRules
+from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from tests.conversions.transports import Script, Waits
 
 PIXEL = "CABC0123456789012345"

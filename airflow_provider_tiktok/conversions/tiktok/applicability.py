@@ -1,7 +1,7 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""Which fields TikTok documents for which event source."""
+"""Which fields TikTok documents for which event source, and in which form identifiers leave."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ from typing import Final, get_args
 from msgspec.structs import fields
 
 from airflow_provider_tiktok.conversions.events import EventSource, PreparedUser
+from airflow_provider_tiktok.conversions.identifiers import Form, rows
+
+IDENTITY_TABLE: Final = rows(
+    *("email", "phone", "external_id", "first_name", "last_name", "zip_code", "city", "state", "country"),
+    *("ttclid", "ttp", "ip", "user_agent", "locale", "idfa", "gaid", "idfv", "att_status", "lead_id"),
+    # Counted and never sent: LiveRamp's.
+    *("envelope", "session_id"),
+)
+
+DIGEST_KEYS: Final = tuple(field.name for field in IDENTITY_TABLE if field.form is Form.DIGEST)
+"""Match keys that leave as digests only."""
 
 USER_KEY_SOURCES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {

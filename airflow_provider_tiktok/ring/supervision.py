@@ -1,0 +1,90 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Whether anybody still supervises this task: a run that nobody waits for ends in order.
+
+When a worker's main process is killed, Airflow's supervisor dies with it and the task's process is not told.
+It would send its source to the end, beside the retry that Airflow starts meanwhile, and could store no
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+LONGEST_SILENCE_S = 10.0
+"""How long Airflow's task state may fail, every time it is asked, before the run ends."""
+
+_LEAST_FAILURES = 3
+
+
+class Supervision:
+    """Sets ``stop`` once the supervisor of this process is gone or answers no more; a context manager.
+
+    :param stop: of the run.
+    :param parent: who is asked for the id of the parent process; it changes when the parent dies.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        stop: threading.Event,
+        *,
+        parent: Callable[[], int] = os.getppid,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stop = stop
+        self._parent = parent
+        self._clock = clock
+        self._supervisor = parent()
+        self._failing_since: float | None = None
+        self._failures = 0
+        self._done = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._watch, name="supervision", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+
+    def answered(self) -> None:
+        """The task state was read or written."""
+        self._failing_since, self._failures = None, 0
+
+    def failed(self, error: Exception) -> None:
+        """The task state could be neither read nor written."""
+        now = self._clock()
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = now
+        # The way to the task state leads over the supervisor: where it is broken off, there is none.
+        is_broken_off = isinstance(error, EOFError | ConnectionError)
+        is_silent = self._failures >= _LEAST_FAILURES and now - self._failing_since >= LONGEST_SILENCE_S
+        if is_broken_off or is_silent:
+            self._end(f"Airflow's task state answers no more ({type(error).__name__})")
+
+    def _watch(self) -> None:
+        while not self._done.wait(LOOK_EVERY_S):
+            if self._parent() != self._supervisor:
+                self._end("the process that supervises this task is gone")
+                return
+
+    def _end(self, why: str) -> None:
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        with suppress(Exception):  # the log goes over the supervisor as well
+            log.error("This run ends in order, and a retry takes up its events: %s.", why)
