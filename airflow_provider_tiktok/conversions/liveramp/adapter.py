@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import random as random_module
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -83,7 +82,6 @@ _PAGE: Final = re.compile(rb"<[^\0]*?<(?:title|body|form|h1)\b", re.IGNORECASE)
 _FAILED: Final = frozenset({"error", "failed", "failure", "invalid", "refused", "rejected"})
 
 _MAY_BE_ONE_EVENT: Final = frozenset({400, 422})
-_REFUSALS_WITHOUT_SUCCESS: Final = 20
 
 _NOT_SET_UP: Final = "Check the events' violations, and that the ATS configuration is set up for TikTok."
 _NOT_APPROVED: Final = "Ask LiveRamp what this ATS configuration demands of servers that call it."
@@ -138,7 +136,6 @@ class AdapterClient:
         self._pace = pace
         self._wait = wait
         self._random = random
-        self._refusals = _Refusals()
 
     def __repr__(self) -> str:
         return f"AdapterClient({self._shown})"
@@ -173,7 +170,7 @@ class AdapterClient:
 
     def _classify(self, request: HttpRequest, reply: HttpReply) -> Answer:
         answer = judge_status(reply.status, reply.headers)
-        verdict = self._refusals.judge(_verdict_of(reply, answer.verdict))
+        verdict = _verdict_of(reply, answer.verdict)
         return structs.replace(
             answer,
             verdict=verdict,
@@ -191,32 +188,12 @@ def _request_id(reply: HttpReply, request: HttpRequest) -> str | None:
     return None if is_echo else text
 
 
-class _Refusals:
-    """Tells a fault of one event from a fault of them all, where the status is the same for both.
-
-    LiveRamp documents no statuses. A 400 may mean one event, which must not hold up all others, or the
-    configuration, which must not cost every event its place. So it is taken for the event's fault until
-    many requests were refused and none accepted.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._refused = 0
-        self._has_accepted = False
-
-    def judge(self, verdict: Verdict) -> Verdict:
-        """The verdict on one reply, in the light of those before."""
-        with self._lock:
-            self._has_accepted |= verdict is Verdict.ACCEPTED
-            if verdict is not Verdict.PAYLOAD:
-                return verdict
-            self._refused += 1
-            is_fault_of_all = not self._has_accepted and self._refused > _REFUSALS_WITHOUT_SUCCESS
-            return Verdict.CONFIGURATION if is_fault_of_all else Verdict.PAYLOAD
-
-
 def _verdict_of(reply: HttpReply, verdict: Verdict) -> Verdict:
-    """The verdict by status, and by a body that takes a success back."""
+    """The verdict by status, and by a body that takes a success back.
+
+    LiveRamp documents no statuses. A 400 may mean one event, or the configuration: so it is laid to an event,
+    and whoever delivers sees whether any other is taken.
+    """
     if reply.status in _MAY_BE_ONE_EVENT:
         return Verdict.PAYLOAD
     if verdict is not Verdict.ACCEPTED:

@@ -185,15 +185,6 @@ def test_platforms_that_get_nothing_are_refused(platforms: Any) -> None:
         LiveRampDestination(client(Script()), check=lambda event: (), platforms=platforms)
 
 
-def test_refusals_without_any_success_become_a_fault_of_the_configuration() -> None:
-    """What refuses everything would send every event to the dead letters, one by one."""
-    adapter = client(Script(reply(400)))
-    for _ in range(20):
-        assert adapter.send([b"{}"]).verdict is Verdict.PAYLOAD
-    with pytest.raises(ConfigurationError, match="set up for TikTok"):
-        adapter.send([b"{}"])
-
-
 def test_refusals_after_a_success_stay_those_of_events() -> None:
     """The configuration has proved right."""
     adapter = client(Script(reply(200), reply(400)))

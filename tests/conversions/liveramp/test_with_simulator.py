@@ -116,6 +116,23 @@ def test_every_documented_example_is_accepted(
     assert (entry.event, entry.event_id) == (EXAMPLES[name]["event_type"], EXAMPLES[name]["event_id"])
 
 
+@pytest.mark.parametrize("http_status", [400, 422])
+@pytest.mark.parametrize("n_per_session", [1, 4])
+def test_refusals_without_any_success_blame_no_event(
+    http_status: int, n_per_session: int, adapter: AdapterClient, simulator: Simulator
+) -> None:
+    """What refuses everything would send every event to the dead letters: the run ends after a few requests."""
+    simulator.faults = [{"effect": {"http_status": http_status}}]
+    records = [
+        web_record(event_id=f"o-{n}", user={"envelope": ENVELOPE, "session_id": f"s-{n // n_per_session}"})
+        for n in range(40)
+    ]
+    delivery = run(records, adapter)
+    assert isinstance(delivery.stopped_by, ConfigurationError)
+    assert (delivery.receipt.rejected, delivery.receipt.undelivered) == (0, delivery.receipt.read)
+    assert len(simulator.requests) <= 20
+
+
 @pytest.mark.parametrize(
     "success", [{"http_status": 200, "form": "text"}, {"http_status": 204, "form": "empty"}]
 )
