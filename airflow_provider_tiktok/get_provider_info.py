@@ -187,6 +187,8 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_tiktok.operators.tiktok",
                     "airflow_provider_tiktok.operators.pixels",
+                    "airflow_provider_tiktok.operators.partitions",
+                    "airflow_provider_tiktok.operators.receipts",
                 ],
             },
             {

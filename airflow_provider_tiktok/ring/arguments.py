@@ -183,6 +183,7 @@ class QueryArguments(TypedDict, total=False):
     order_by: Sequence[str] | None
     page_size: int
     hook_params: Mapping[str, Any] | None
+    part: Mapping[str, Any] | XComArg | None
 
 
 class SqlToTikTokArguments(QueryArguments, TikTokArguments, total=False):
@@ -196,7 +197,7 @@ class SqlToLiveRampArguments(QueryArguments, LiveRampArguments, total=False):
 class FilesArguments(TypedDict, total=False):
     """Those of ``FilesReader``."""
 
-    path: Required[str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | XComArg]
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | XComArg | None
     storage_conn_id: str | XComArg | None
     format: str
     compression: str
@@ -205,6 +206,7 @@ class FilesArguments(TypedDict, total=False):
     csv_columns: Sequence[str] | None
     csv_quote: str
     csv_skip_rows: int
+    part: Mapping[str, Any] | XComArg | None
 
 
 class FilesToTikTokArguments(FilesArguments, TikTokArguments, total=False):

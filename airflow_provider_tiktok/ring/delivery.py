@@ -10,6 +10,7 @@ library is imported when the task runs, so that parsing a DAG file stays cheap.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +25,8 @@ from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
 from airflow_provider_tiktok.ring.hidden import HidingOperator
 from airflow_provider_tiktok.ring.metrics import count_delivery
-from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label
+from airflow_provider_tiktok.ring.parts import label_of, name_in_grid
+from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label, warn_of_own_disk
 from airflow_provider_tiktok.ring.signatures import ShowsArguments
 from airflow_provider_tiktok.ring.supervision import Supervision
 from airflow_provider_tiktok.ring.webhook import telling_webhook
@@ -111,6 +113,8 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
     """
 
     template_fields: Sequence[str] = ("dead_letter_path", "result_webhook_url", "result_webhook_conn_id")
+    part: Any = None
+    """Which part of a whole this task sends, where it is one of several."""
     ui_color = "#d7f5f3"
 
     dead_letter_path: Rendered[str | os.PathLike[str] | None]
@@ -205,6 +209,10 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         :param stop: set when the run is to end: waits must end then.
         """
 
+    def source_label(self) -> str | None:
+        """What this task reads, in words for people; ``None`` where it is not one of several."""
+        return label_of(self.part)
+
     def after_delivery(self, source: Source) -> None:
         """Told once the source was read: what it has to say goes into the log."""
 
@@ -214,13 +222,14 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():
+                name_in_grid(context, self.part)
                 delivery = self._deliver(context)
             told = self._told = self._tell(delivery.receipt)
             message["receipt"] = told
             self._report(delivery, told, context)
             with failing_as_airflow():
                 delivery.receipt.check_threshold(self.max_rejected)
-            if not self.validate_only and not told.get("is_test"):
+            if self.part is None and not self.validate_only and not told.get("is_test"):
                 report_asset(context, outlets=self.outlets, told=told)
         return told
 
@@ -245,7 +254,8 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
 
     def _tell(self, receipt: Receipt) -> dict[str, Any]:
         """The receipt as it is kept and shown, with where it went."""
-        return {"schema": RECEIPT_SCHEMA, **self._target, **receipt.as_dict()}
+        of_run = {"source": self.source_label(), "host": socket.gethostname()}
+        return {"schema": RECEIPT_SCHEMA, **self._target, **of_run, **receipt.as_dict()}
 
     def _deliver(self, context: Context) -> Delivery:
         from airflow_provider_tiktok.conversions.delivery.engine import deliver
@@ -345,6 +355,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         from airflow_provider_tiktok.conversions.delivery.letter_fields import ALL, check_choice
 
         check_choice(self.dead_letter_fields)
+        warn_of_own_disk(context, path=self.dead_letter_path)
         path = as_path(self.dead_letter_path or default_dead_letters(context))
         reads = getattr(source, "reads", None)
         if reads is not None and reads(path):

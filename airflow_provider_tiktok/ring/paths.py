@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+log = logging.getLogger(__name__)
 
 _UNFIT_FOR_NAMES = re.compile(r"[^\w.+=:-]+")
 
@@ -89,13 +92,44 @@ def default_dead_letters(context: Mapping[str, Any]) -> str:
     The folder is the option ``dead_letter_folder`` in section ``tiktok`` of Airflow's configuration
     (environment: ``AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER``).
     """
-    from airflow.providers.common.compat.sdk import conf
-
-    folder = conf.get("tiktok", "dead_letter_folder", fallback=None)
+    folder = _shared_folder()
     if not folder:
         home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
         folder = str(Path(home).expanduser() / "tiktok_dead_letters")
     return f"{folder.rstrip('/')}/{run_label(context)}.jsonl"
+
+
+def warn_of_own_disk(context: Mapping[str, Any], *, path: object) -> None:
+    """The first of several mapped tasks warns in its log where dead letters stay on a worker's own disk.
+
+    With more than one machine a retry would not find there what the try before it left, and neither would
+    the person who is to send the letters again. Executors that run every task on one machine are left alone.
+
+    :param path: what the task says of the place.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    if path or getattr(context["ti"], "map_index", -1) != 0 or _shared_folder():
+        return
+    executors = str(conf.get("core", "executor", fallback="")).split(",")
+    if all(name.strip().endswith(_ONE_MACHINE) for name in executors):
+        return
+    log.warning(
+        "Dead letters go to this worker's own disk, where neither a retry on another machine nor you may "
+        "find them. Set AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER to a folder that all workers share or to an "
+        "object storage, such as s3://bucket/letters, or give the task dead_letter_path."
+    )
+
+
+_ONE_MACHINE = ("LocalExecutor", "SequentialExecutor")
+
+
+def _shared_folder() -> str | None:
+    """The deployment's folder for dead letters, ``None`` where it names none."""
+    from airflow.providers.common.compat.sdk import conf
+
+    folder: str | None = conf.get("tiktok", "dead_letter_folder", fallback=None)
+    return folder or None
 
 
 def _files_of(path: str | os.PathLike[str], *, conn_id: str | None) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
@@ -53,18 +53,20 @@ class FilesReader(DeliverEventsOperator):
     :param csv_columns: names of the columns of CSV and TSV files that have no header.
     :param csv_quote: the character around fields of CSV and TSV files; an empty text for none.
     :param csv_skip_rows: lines above the header of CSV and TSV files, such as a title.
+    :param part: one of the parts that ``SplitFilesOperator`` gives, for ``.expand(part=...)``, in place of
+        ``path``. With ``group_by`` that operator must know it, too.
     """
 
-    file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id")
+    file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id", "part")
     template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, *file_fields)
 
-    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]]]
+    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None]
     storage_conn_id: Rendered[str | None]
 
     def __init__(
         self,
         *,
-        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | XComArg,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | XComArg | None = None,
         storage_conn_id: str | XComArg | None = None,
         format: str = "auto",
         compression: str = "auto",
@@ -73,6 +75,7 @@ class FilesReader(DeliverEventsOperator):
         csv_columns: Sequence[str] | None = None,
         csv_quote: str = '"',
         csv_skip_rows: int = 0,
+        part: Mapping[str, Any] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,10 +88,13 @@ class FilesReader(DeliverEventsOperator):
         self.csv_columns = csv_columns
         self.csv_quote = csv_quote
         self.csv_skip_rows = csv_skip_rows
+        self.part = part
         self._files: tuple[str, ...] = ()
 
     def open_source(self) -> Source:
         """The files' records."""
+        from airflow_provider_tiktok.conversions.addresses import shown_path
+
         source = open_files(
             self.path,
             storage_conn_id=self.storage_conn_id,
@@ -100,9 +106,19 @@ class FilesReader(DeliverEventsOperator):
             csv_quote=self.csv_quote,
             csv_skip_rows=self.csv_skip_rows,
             hive_columns=bool(self.mapping),
+            part=self.part,
+            group_by=self.group_by,
         )
-        self._files = source.files
+        self._files = source.files if self.part is None else tuple(map(shown_path, self.part["files"]))
         return source
+
+    def source_label(self) -> str | None:
+        """The part, else the path, in words for people."""
+        from airflow_provider_tiktok.conversions.addresses import shown_path
+
+        if self.part is not None or not isinstance(self.path, str | os.PathLike):
+            return super().source_label()
+        return shown_path(self.path)
 
     def lineage_inputs(self) -> list[Any]:
         """The files that were read."""

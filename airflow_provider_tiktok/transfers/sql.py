@@ -35,9 +35,12 @@ class QueryReader(DeliverEventsOperator):
     :param page_size: rows that are fetched at once, at most 1,000 and fewer where they are large. It changes
         no request.
     :param hook_params: arguments of the database hook, such as ``{"schema": "sales"}``.
+    :param part: one of the parts that ``SplitQueryOperator`` gives, for ``.expand(part=...)``. The query says
+        where its condition belongs: ``WHERE {part}``, or ``WHERE {part:o.order_id}`` where the key has
+        another name in it. With ``group_by`` the key must be one of its columns.
     """
 
-    query_fields: ClassVar[tuple[str, ...]] = ("sql", "sql_conn_id", "parameters")
+    query_fields: ClassVar[tuple[str, ...]] = ("sql", "sql_conn_id", "parameters", "part")
     template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, *query_fields)
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
@@ -55,6 +58,7 @@ class QueryReader(DeliverEventsOperator):
         order_by: Sequence[str] | None = None,
         page_size: int = 10_000,
         hook_params: Mapping[str, Any] | None = None,
+        part: Mapping[str, Any] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -64,6 +68,7 @@ class QueryReader(DeliverEventsOperator):
         self.order_by = order_by
         self.page_size = page_size
         self.hook_params = hook_params
+        self.part = part
 
     def open_source(self) -> Source:
         """The query's rows."""
@@ -74,15 +79,19 @@ class QueryReader(DeliverEventsOperator):
             order_by=self.order_by,
             page_size=self.page_size,
             hook_params=self.hook_params,
+            part=self.part,
+            group_by=self.group_by,
         )
 
     def lineage_inputs(self) -> list[Any]:
         """The tables that the query names."""
+        from airflow_provider_tiktok.conversions.sources.key_ranges import within_part
         from airflow_provider_tiktok.ring.lineage import tables_as_datasets
         from airflow_provider_tiktok.ring.sources import database_hook
 
         hook = database_hook(self.sql_conn_id, hook_params=self.hook_params)
-        return tables_as_datasets(self.sql, hook=hook, conn_id=self.sql_conn_id)
+        sql = within_part(self.sql, self.part, group_by=())
+        return tables_as_datasets(sql, hook=hook, conn_id=self.sql_conn_id)
 
 
 class SqlToTikTokOperator(QueryReader, SendToTikTokOperator):
@@ -97,7 +106,8 @@ class SqlToTikTokOperator(QueryReader, SendToTikTokOperator):
 class SqlToLiveRampOperator(QueryReader, SendToLiveRampOperator):
     """Sends the rows of a query to TikTok through LiveRamp, under identity envelopes.
 
-    Let the query order its rows by session and time, so that requests are as few as sessions allow.
+    Let the query order its rows by session and time, so that requests are as few as sessions allow. In parts,
+    cut it by the session's id (``SplitQueryOperator(key="session_id")``), so that no session stands in two.
     """
 
     template_fields: Sequence[str] = (

@@ -32,7 +32,9 @@ with DAG("plain", schedule=None):
 
 OURS = """
 from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
 from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, TikTokListPixelsOperator
+from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
 from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
@@ -44,6 +46,9 @@ with DAG("ours", schedule=None):
     PythonToTikTokOperator(task_id="python", python_callable=list)
     SqlToTikTokOperator(task_id="sql", sql="SELECT 1 AS event", sql_conn_id="shop")
     FilesToTikTokOperator(task_id="files", path="s3://sales/{{ ds }}/*.jsonl")
+    SplitQueryOperator(task_id="ranges", sql_conn_id="shop", table="orders", key="order_id")
+    SplitFilesOperator(task_id="parts", path="s3://sales/{{ ds }}/*.jsonl")
+    TikTokReceiptOperator(task_id="receipt", of="files")
     TikTokListPixelsOperator(task_id="pixels")
     TikTokGetPixelOperator(task_id="pixel")
     TikTokPixelSensor(task_id="wait", deferrable=True)

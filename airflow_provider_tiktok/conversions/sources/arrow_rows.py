@@ -309,7 +309,8 @@ _READERS: tuple[tuple[str, _Read], ...] = (
 def _file_chunks(
     file: Any, columns: Sequence[str], *, options: TableOptions, arrow: Any
 ) -> Iterator[LinedChunk]:
-    for place in range(file.metadata.num_row_groups):
+    row_groups = options.row_groups
+    for place in range(file.metadata.num_row_groups) if row_groups is None else row_groups:
         size = _rows_at_once(file.metadata.row_group(place), file.schema, options=options)
         batches = file.iter_batches(batch_size=size, row_groups=[place])
         while True:

@@ -28,6 +28,7 @@ from airflow_provider_tiktok.conversions.sources.compression import (
     unpacked,
 )
 from airflow_provider_tiktok.conversions.sources.csv_rows import read_csv
+from airflow_provider_tiktok.conversions.sources.file_ranges import PartOfFile
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
 from airflow_provider_tiktok.conversions.sources.json_rows import read_json, read_json_lines
 from airflow_provider_tiktok.conversions.sources.partitions import PartitionedChunk, partitions_of
@@ -95,7 +96,7 @@ class FilesSource:
         max_array_chars: int = 50_000_000,
     ) -> None:
         self._paths = _checked_paths(paths)
-        self._formats = [_find_format(path, stated=format) for path in self._paths]
+        self._formats = [find_format(path, stated=format) for path in self._paths]
         self._compression = _one_of(("auto", *COMPRESSIONS), compression, argument="compression")
         self._encoding = _checked_encoding(encoding)
         self._delimiter = _checked_delimiter(csv_delimiter)
@@ -205,6 +206,7 @@ class FilesSource:
             page_size=self._page_size,
             max_row_chars=self._max_row_chars,
             max_array_chars=self._max_array_chars,
+            row_groups=path.row_groups if isinstance(path, PartOfFile) else None,
         )
 
 
@@ -295,7 +297,11 @@ def _at_least_one(value: int, *, argument: str) -> int:
     return value
 
 
-def _find_format(path: FilePath, *, stated: str) -> str:
+def find_format(path: FilePath, *, stated: str) -> str:
+    """The format that is stated, else the one that the file's name tells.
+
+    :raises ConfigurationError: neither is one that is read.
+    """
     if _one_of(("auto", *_READERS), stated, argument="format") != "auto":
         return stated
     name = shown_path(path).lower()

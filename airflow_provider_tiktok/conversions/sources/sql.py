@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_tiktok.conversions.chunks import (
@@ -142,6 +142,36 @@ class SqlSource:
         return pages.fetch()
 
 
+@contextmanager
+def asking(
+    connect: Callable[[], Connection],
+) -> Iterator[tuple[Callable[[str], list[Sequence[Any]]], str]]:
+    """A function that gives all rows of a short statement, and the package of the driver.
+
+    Rows are sequences, also where the connection makes mappings of them. The connection is closed at the
+    end, so that nothing stays changed or locked.
+
+    :raises ConfigurationError, TransientError: as ``SqlSource.chunks``, from the function.
+    """
+    connection = connect()
+    try:
+        yield lambda sql: _told(lambda: _all_rows(connection, sql)), _driver(connection)
+    finally:
+        _close(connection)
+
+
+def _all_rows(connection: Connection, sql: str) -> list[Sequence[Any]]:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+        rows: list[Any] = []
+        while page := cursor.fetchmany(1000):
+            rows.extend(page)
+        return [tuple(row.values()) if isinstance(row, Mapping) else row for row in rows]
+    finally:
+        _close(cursor)
+
+
 _FIRST_ROWS = 16
 _STEP_ROWS = 128
 """Rows that are fetched at once where asking for few costs no trip to the server."""
@@ -229,6 +259,12 @@ class _OpenChunk:
 def _fetches_pages(connection: Any) -> bool:
     """Whether each fetching is a trip to the server, as with PostgreSQL's named cursors."""
     return any(_package(cls) in ("psycopg2", "psycopg") for cls in type(connection).__mro__)
+
+
+def _driver(connection: Any) -> str:
+    """The package of the driver, if it is one that is known, else of the connection's own class."""
+    packages = [_package(cls) for cls in type(connection).__mro__]
+    return next((package for package in packages if package in _MAKERS), packages[0])
 
 
 def _package(cls: type) -> str:

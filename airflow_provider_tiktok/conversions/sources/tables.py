@@ -69,6 +69,7 @@ class TableOptions(Sealed, frozen=True, kw_only=True):
     :param page_size: rows of a Parquet file in memory at once.
     :param max_row_chars: a row of text beyond this is not read.
     :param max_array_chars: a JSON array beyond this is not read.
+    :param row_groups: those of a Parquet file that are read; ``None``: all.
     """
 
     name: str
@@ -80,6 +81,7 @@ class TableOptions(Sealed, frozen=True, kw_only=True):
     skip_rows: int = 0
     max_row_chars: int
     max_array_chars: int
+    row_groups: range | None = None
 
 
 def find_repeated(names: tuple[str, ...]) -> list[str]:

@@ -11,7 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, find_files, run_label
+from airflow_provider_tiktok.ring.paths import (
+    as_path,
+    default_dead_letters,
+    find_files,
+    run_label,
+    warn_of_own_disk,
+)
 
 
 @pytest.fixture
@@ -246,3 +252,32 @@ def test_no_credential_of_an_address_is_told(path: str):
     with pytest.raises(ConfigurationError) as refused:
         find_files(path)
     assert "planted" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("map_index", "executor", "folder_option", "path", "warns"),
+    [
+        (0, "CeleryExecutor", "", None, True),
+        (0, "LocalExecutor,CeleryExecutor", "", None, True),
+        (0, "airflow.providers.edge3.executors.EdgeExecutor", "", None, True),
+        (1, "CeleryExecutor", "", None, False),
+        (-1, "CeleryExecutor", "", None, False),
+        (0, "LocalExecutor", "", None, False),
+        (0, "CeleryExecutor", "s3://bucket/letters", None, False),
+        (0, "CeleryExecutor", "", "/shared/letters.jsonl", False),
+    ],
+)
+def test_letters_on_a_workers_own_disk_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    map_index: int,
+    executor: str,
+    folder_option: str,
+    path: str | None,
+    warns: bool,
+):
+    """Once for a mapped upload on several machines, where no place is set that all of them see."""
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    monkeypatch.setenv("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", folder_option)
+    warn_of_own_disk({"ti": SimpleNamespace(map_index=map_index)}, path=path)
+    assert ("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER" in caplog.text) == warns

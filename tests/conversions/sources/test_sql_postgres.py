@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.sources.key_ranges import within_part
+from airflow_provider_tiktok.conversions.sources.key_statistics import split_query
 from airflow_provider_tiktok.conversions.sources.sql import SqlSource
 
 DRIVERS = [name for name in ("psycopg2", "psycopg") if find_spec(name)]
@@ -111,3 +113,86 @@ def test_no_query(connect: Callable[..., Any]) -> None:
     """A statement that is no query is a setting to mend."""
     with pytest.raises(ConfigurationError, match=r"^sql: "):
         list(SqlSource(connect, "CREATE TABLE t (id int)").rows())
+
+
+TABLE = """
+CREATE TABLE orders AS SELECT n AS id, 'order-' || lpad(n::text, 7, '0') AS number, md5(n::text)::uuid AS uuid,
+       n * 0.01 AS total, timestamptz '2026-01-01' + n * interval '1 minute' AS at, date '2026-01-01' + n / 100 AS day,
+       CASE WHEN n % 100 > 0 THEN n END AS maybe
+FROM generate_series(1, 20000) AS n
+"""
+
+
+@pytest.fixture(params=["analysed", "grown", "not analysed"])
+def orders(request: pytest.FixtureRequest, connect: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """A table that the database has statistics of, one that has grown fourfold since, and one without."""
+    with closing(connect(is_autocommit=True)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(TABLE)
+        if request.param != "not analysed":
+            cursor.execute("ANALYZE orders")
+        if request.param == "grown":
+            cursor.execute("INSERT INTO orders SELECT * FROM orders UNION ALL SELECT * FROM orders")
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        yield connect
+        cursor.execute("DROP TABLE orders")
+
+
+@pytest.mark.parametrize("key", ["id", "number", "uuid", "total", "at", "day", "maybe"])
+def test_a_table_is_cut_by_its_statistics(orders: Callable[..., Any], key: str) -> None:
+    """Every kind of key gives parts of about equal size, each row in one, those without a key in their own."""
+    parts = split_query(orders, table="public.orders", key=key, parts=6)
+    sizes = []
+    for part in parts:
+        source = SqlSource(
+            orders, within_part("SELECT COUNT(*) AS n FROM orders WHERE {part}", part, group_by=())
+        )
+        sizes += [row["n"] for row in source.rows() if isinstance(row, dict)]
+    with closing(orders()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT COUNT(*) FROM orders")
+        (total,) = cursor.fetchone()
+    assert len(parts) == (7 if key == "maybe" else 6)
+    assert sum(sizes) == total
+    assert max(sizes) < 1.35 * total / 6
+
+
+@pytest.mark.parametrize("orders", ["analysed"], indirect=True)
+def test_statistics_spare_the_table(orders: Callable[..., Any]) -> None:
+    """Where the database knows how keys are spread, no statement numbers or sorts rows."""
+    asked: list[str] = []
+
+    def listening() -> Any:
+        return Listening(orders(), asked)
+
+    split_query(listening, table="orders", key="id", parts=6)
+    assert len(asked) == 2
+    assert not any("ROW_NUMBER" in sql or "OFFSET" in sql for sql in asked)
+
+
+class Listening:
+    """A connection that takes down what is asked."""
+
+    def __init__(self, connection: Any, asked: list[str]) -> None:
+        self._connection = connection
+        self._asked = asked
+        self.__class__ = type("Listening", (Listening,), {"__module__": type(connection).__module__})
+
+    def cursor(self) -> Any:
+        cursor = self._connection.cursor()
+        plain = cursor.execute
+        outer = self
+
+        class Cursor:
+            def execute(self, sql: str) -> None:
+                outer._asked.append(sql)
+                plain(sql)
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(cursor, name)
+
+        return Cursor()
+
+    def close(self) -> None:
+        self._connection.close()

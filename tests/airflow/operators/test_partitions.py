@@ -1,0 +1,266 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""A table and a folder in parts: the DAGs that users write, on a real Airflow."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
+from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.simulator import Simulator
+from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from tests.airflow.running import Task
+
+N_ORDERS = 30
+
+TABLE_DAG = """
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_tiktok.operators.partitions import SplitQueryOperator
+from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
+from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+
+with DAG("table_in_parts", schedule=None) as dag:
+    parts = SplitQueryOperator(task_id="parts", sql_conn_id="shop", table="items", key="order_id", parts=4)
+    send = SqlToTikTokOperator.partial(
+        task_id="send", sql_conn_id="shop", sql="SELECT * FROM items WHERE {part} ORDER BY order_id, item",
+        group_by=["order_id"], event_id_from=["order_id"], event_source="offline",
+        mapping={"event_time": "ordered_at", "user.email": "email", "properties.value": "total"},
+        defaults={"event": "Purchase", "properties.currency": "USD"},
+    ).expand(part=parts.output)
+    send >> TikTokReceiptOperator(task_id="receipt", of="send", event_source="offline")
+"""
+
+FOLDER_DAG = """
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_tiktok.operators.partitions import SplitFilesOperator
+from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
+from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+
+with DAG("folder_in_parts", schedule=None) as dag:
+    parts = SplitFilesOperator(task_id="parts", path={folder!r}, part_bytes=2000)
+    send = FilesToTikTokOperator.partial(task_id="send").expand(part=parts.output)
+    send >> TikTokReceiptOperator(task_id="receipt", of="send")
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, define_connection: Callable[..., None]) -> Path:
+    """Orders of two line items each in a database with a connection ``shop``."""
+    file = tmp_path / "shop.db"
+    now = int(time.time()) - 600
+    rows = [
+        (order, item, now, f"{order}@example.com", 2.5) for order in range(1, N_ORDERS + 1) for item in (1, 2)
+    ]
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE items (order_id INTEGER, item, ordered_at, email, total)")
+        connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?)", rows)
+    define_connection("shop", conn_type="sqlite", host=str(file))
+    return file
+
+
+def split_table(task: Task, **arguments: Any) -> list[dict[str, Any]]:
+    """What the operator gives."""
+    given = {"sql_conn_id": "shop", "table": "items", "key": "order_id", "parts": 4, **arguments}
+    return SplitQueryOperator(task_id="parts", **given).execute(task.context)
+
+
+def test_a_table_in_fifteen_lines(run_dag: Callable[..., Any], shop: Path, tiktok: Simulator) -> None:
+    """The DAG of a user sends every order once and whole, under names of ranges, with one receipt."""
+    assert len(TABLE_DAG.split("with DAG")[1].splitlines()) <= 15
+    run = run_dag(TABLE_DAG, dag_id="table_in_parts")
+    receipt = run.get_task_instance("receipt").xcom_pull(task_ids="receipt", key="receipt")
+    assert str(getattr(run.state, "value", run.state)) == "success"
+    assert (receipt["rows"], receipt["read"], receipt["accepted"]) == (2 * N_ORDERS, N_ORDERS, N_ORDERS)
+    assert receipt["parts"]["expected"] == receipt["parts"]["complete"] == 4
+    assert tiktok.ledger.summary()["live"]["repeats"] == 0
+    sent = {one.map_index: one for one in run.get_task_instances() if one.task_id == "send"}
+    names = [sent[index].rendered_map_index for index in sorted(sent)]
+    assert names == [
+        "order_id below 8",
+        "order_id from 8 below 16",
+        "order_id from 16 below 23",
+        "order_id from 23",
+    ]
+    told = run.get_task_instance("receipt").xcom_pull(task_ids="send", key="receipt", map_indexes=1)
+    assert told["source"] == "part 2 of 4: order_id from 8 below 16"
+    assert told["host"]
+
+
+def test_rows_without_a_key_fail_by_name(run_dag: Callable[..., Any], shop: Path, tiktok: Simulator) -> None:
+    """They are a part of their own: the orders are sent, and the whole is red and names the part."""
+    with closing(sqlite3.connect(shop)) as connection, connection:
+        connection.execute("INSERT INTO items SELECT NULL, item, ordered_at, email, total FROM items LIMIT 3")
+    run = run_dag(TABLE_DAG, dag_id="table_in_parts")
+    receipt = run.get_task_instance("receipt").xcom_pull(task_ids="receipt", key="receipt")
+    assert str(getattr(run.state, "value", run.state)) == "failed"
+    assert (receipt["rows"], receipt["accepted"], receipt["rejected"]) == (2 * N_ORDERS + 3, N_ORDERS, 3)
+    (part,) = receipt["parts"]["incomplete"]
+    assert (part["source"], part["state"]) == ("part 5 of 5: order_id is NULL", "failed")
+
+
+def test_a_folder_in_eight_lines(
+    run_dag: Callable[..., Any], tmp_path: Path, tiktok: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files large and small are sent by parts, each row once; one pattern leads to all letters."""
+    monkeypatch.setenv("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", str(tmp_path / "letters"))
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    (folder / "large.jsonl").write_text("".join(event(number) for number in range(60)))
+    for number in range(60, 70):
+        (folder / f"small-{number}.jsonl").write_text(event(number))
+    run = run_dag(FOLDER_DAG.format(folder=str(folder)), dag_id="folder_in_parts")
+    receipt = run.get_task_instance("receipt").xcom_pull(task_ids="receipt", key="receipt")
+    assert sorted(tiktok.ledger.event_ids(), key=lambda id_: int(id_ or 0)) == [str(n) for n in range(70)]
+    assert (receipt["accepted"], receipt["rejected"]) == (70, 0)
+    assert receipt["parts"]["expected"] > 5
+
+
+def event(number: int) -> str:
+    """A line with a good event."""
+    return (
+        json.dumps(
+            {
+                "event": "Purchase",
+                "event_id": str(number),
+                "event_time": int(time.time()) - 60,
+                "email": f"{number}@example.com",
+                "eventSourceUrl": "https://shop.example.com/thanks",
+            }
+        )
+        + "\n"
+    )
+
+
+class Store:
+    """Airflow's task state, as a task sees it."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.kept: dict[str, Any] = {}
+        self.broken = broken
+
+    def get(self, key: str) -> Any:
+        if self.broken:
+            raise RuntimeError
+        return self.kept.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        if self.broken:
+            raise RuntimeError
+        self.kept[key] = json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize("changes", [{}, {"parts": 3}, {"where": "order_id < 20"}])
+def test_a_cleared_run_is_cut_as_before(shop: Path, task: Task, changes: dict[str, Any]) -> None:
+    """Where Airflow keeps a task's state, the same arguments give the same bounds although rows came."""
+    store = Store()
+    operator = {"sql_conn_id": "shop", "table": "items", "key": "order_id", "parts": 4}
+    context = {**task.context, "task_state_store": store}
+    before = SplitQueryOperator(task_id="parts", **operator).execute(context)
+    with closing(sqlite3.connect(shop)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO items VALUES (?, 1, 0, '', 0)", [[number] for number in range(100, 400)]
+        )
+    after = SplitQueryOperator(task_id="parts", **{**operator, **changes}).execute(context)
+    assert (before == after) == (not changes)
+
+
+def test_a_broken_store_costs_nothing(shop: Path, task: Task) -> None:
+    """Where the state cannot be read or kept, the table is cut anew."""
+    operator = SplitQueryOperator(task_id="parts", sql_conn_id="shop", table="items", key="order_id", parts=2)
+    assert len(operator.execute({**task.context, "task_state_store": Store(broken=True)})) == 2
+
+
+def test_no_more_parts_than_airflow_maps(shop: Path, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place is kept for rows without a key."""
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "6")
+    assert len(split_table(task, parts=20)) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"parts": 0}, "parts must be a whole number"),
+        ({"parts": True}, "parts must be a whole number"),
+        ({"parts": "8"}, "parts must be a whole number"),
+        ({"sql_conn_id": "nowhere"}, "connection 'nowhere' is not defined"),
+        ({"key": "email"}, "holds e-mail addresses"),
+        ({"key": "order"}, "the database refuses"),
+        ({"table": "nothing"}, "the database refuses"),
+        ({"where": "1 = "}, "the database refuses"),
+    ],
+)
+def test_wrong_arguments_fail_for_good(shop: Path, task: Task, arguments: dict[str, Any], words: str) -> None:
+    """A wrong argument is named, and not tried again."""
+    with pytest.raises(PermanentFailure, match=words):
+        split_table(task, **arguments)
+
+
+def test_a_part_that_may_cut_an_order_is_not_sent(shop: Path, task: Task, tiktok: Simulator) -> None:
+    """Cut by another column than orders are grouped by, nothing is sent."""
+    part = split_table(task, key="ordered_at")[0]
+    part["of"] = 2
+    send = SqlToTikTokOperator(
+        task_id="send",
+        sql_conn_id="shop",
+        sql="SELECT * FROM items WHERE {part}",
+        group_by="order_id",
+        part=part,
+    )
+    with pytest.raises(PermanentFailure, match="may end within an event"):
+        send.execute(task.context)
+    assert tiktok.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "path: give a file"),
+        ({"path": "x.csv", "part": {"files": ["x.csv"]}}, "one of the two"),
+        ({"part": {"key": "k"}}, "no part of files"),
+        ({"part": {"files": ["x.csv"], "of": 2}, "group_by": ["order"]}, "same group_by"),
+    ],
+)
+def test_files_need_a_path_or_a_part(
+    task: Task, tiktok: Simulator, arguments: dict[str, Any], words: str
+) -> None:
+    """Neither or both are named, and so is a part that is none."""
+    with pytest.raises(PermanentFailure, match=words):
+        FilesToTikTokOperator(task_id="send", **arguments).execute(task.context)
+
+
+def test_part_bytes_is_checked(task: Task, tmp_path: Path) -> None:
+    """A part of nothing is none."""
+    (tmp_path / "orders.jsonl").write_text(event(1))
+    with pytest.raises(PermanentFailure, match="part_bytes must be"):
+        SplitFilesOperator(task_id="parts", path=str(tmp_path), part_bytes=0).execute(task.context)
+
+
+def test_liveramp_takes_parts_by_session(shop: Path, task: Task) -> None:
+    """Cut by the session's id, no session stands in two parts."""
+    with closing(sqlite3.connect(shop)) as connection, connection:
+        connection.execute("CREATE TABLE visits (session_id TEXT, n INTEGER)")
+        rows = [(f"session-{number % 10}", number) for number in range(100)]
+        connection.executemany("INSERT INTO visits VALUES (?, ?)", rows)
+    parts = split_table(task, table="visits", key="session_id", parts=3)
+    sessions: list[set[Any]] = []
+    for part in parts:
+        send = SqlToLiveRampOperator(
+            task_id="send",
+            sql_conn_id="shop",
+            sql="SELECT * FROM visits WHERE {part} ORDER BY session_id",
+            part=part,
+        )
+        sessions.append({dict(row)["session_id"] for row in send.open_source().rows()})  # type: ignore[arg-type]
+    assert len(parts) == 3
+    assert sum(map(len, sessions)) == len(set.union(*sessions)) == 10
