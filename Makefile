@@ -39,9 +39,9 @@ docs: $(READY) ## write the reference pages from the tables of the code
 	$(BIN)/python docs/generate.py
 
 bench: $(READY) ## how fast it is, in figures
-	$(BIN)/python tests/benchmarks/run_bench.py
+	$(BIN)/python tests/benchmarks/run_bench.py --write
 	$(BIN)/python tests/benchmarks/run_pace.py
-	$(BIN)/python tests/benchmarks/run_readers.py || true
+	$(BIN)/python tests/benchmarks/run_readers.py
 	$(BIN)/python tests/benchmarks/run_page.py
 
 test-matrix: $(MATRIX:%=test-airflow-%) ## the Airflow tests on every older Airflow that is supported

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
@@ -215,13 +217,25 @@ def _is_reference(value: Any) -> bool:
     return hasattr(value, "resolve") and hasattr(value, "iter_references") and any(value.iter_references())
 
 
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None), Decimal, datetime, date})
+
+
 def _holds(value: Any, is_meant: Callable[[Any], bool]) -> bool:
-    """Whether the value, or anything inside it, is what is meant."""
-    if isinstance(value, Mapping):
-        return any(_holds(item, is_meant) for pair in value.items() for item in pair)
-    if isinstance(value, list | tuple | set):
-        return any(_holds(item, is_meant) for item in value)
-    return is_meant(value)
+    """Whether the value, or anything inside it, is what is meant; no plain value is."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        kind = type(one)
+        if kind in _PLAIN:
+            continue
+        if kind is dict or isinstance(one, Mapping):
+            todo += [item for item in one.values() if type(item) not in _PLAIN]
+            todo += [name for name in one if type(name) not in _PLAIN]
+        elif isinstance(one, list | tuple | set):
+            todo += [item for item in one if type(item) not in _PLAIN]
+        elif is_meant(one):
+            return True
+    return False
 
 
 def _rebuilt(value: Any, change: Callable[[Any], Any], *, key: Callable[[Any], Any]) -> Any:

@@ -1,245 +1,630 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""How fast the road is and how much memory it takes, as ratios to a floor measured in the same run.
+"""How fast a task is and how much memory it takes, as ratios to floors measured in the same run.
 
-A ratio says more than seconds: it is nearly the same on a fast and on a slow machine. The floors are what
-no sender can do without: reading a line, one digest and writing JSON for the road up to the wire; posting
-the same bodies over the same number of connections for the delivery.
+A ratio says more than seconds: it is nearly the same on a fast and on a slow machine. A *floor* is the least
+code that does the same work: it reads row by row, makes the same digests and writes the same JSON with msgspec,
+and checks nothing. A ratio of 1 is as fast as that code. Each figure is the median of three; preparing is
+measured in seconds of the processor, deliveries by the clock. The whole operator is run, as a task runs it.
 
-    python tests/benchmarks/run_bench.py [rows]
+    python tests/benchmarks/run_bench.py [--write] [--rows N]
+
+``--write`` puts the table into ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
+import argparse
+import csv
 import json
+import logging
+import os
+import platform
+import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-import requests
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="bench-airflow-"))
+os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "True")
+os.environ["AIRFLOW_CONN_TIKTOK_DEFAULT"] = (
+    '{"conn_type": "tiktok", "host": "http://127.0.0.1:9", "password": "t"}'
+)
 
-from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
-from airflow_provider_tiktok.conversions.http import RequestsTransport
-from airflow_provider_tiktok.conversions.mapping import EventMapping
-from airflow_provider_tiktok.conversions.sources.files import FilesSource
-from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
-from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
-from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
-from airflow_provider_tiktok.simulator import DEFAULT_OFFLINE_EVENT_SET_ID, DEFAULT_TOKEN
+import msgspec  # noqa: E402
+import pyarrow as pa  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
 
 ROWS = 50_000
-BATCH = 1_000
-IN_FLIGHT = 4
-MAPPING = {
-    "event_time": "ordered_at",
-    "event_id": "order_id",
+RUNS = 3
+IN_FLIGHT = 16
+LATENCY_S = 0.3
+PIXEL = "CSIMULATORPIXEL00001"
+
+MAPPING: dict[str, Any] = {
+    "event_time": "at",
+    "event_id": "id",
     "user.email": "email",
     "user.phone": "phone",
+    "user.external_id": "customer",
+    "user.first_name": "first",
+    "user.last_name": "last",
+    "user.city": "city",
+    "user.country": "country",
+    "user.ip": "ip",
+    "user.user_agent": "browser",
+    "page.url": "url",
     "properties.value": "total",
-    "properties.order_id": "order_id",
+    "properties.content_ids": "sku",
 }
-DEFAULTS = {"event": "Purchase", "properties.currency": "USD"}
+DEFAULTS = {"event": "Purchase", "properties.currency": "USD", "properties.content_type": "product"}
+LINES = {
+    path: column
+    for path, column in MAPPING.items()
+    if path not in ("properties.value", "properties.content_ids")
+}
+LINES |= {f"properties.contents[].{name}": name for name in ("content_id", "price", "quantity")}
+
+encode = msgspec.json.Encoder().encode
 
 
-def main(n_rows: int) -> int:
-    """Print the figures; 0 if every event arrived."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "orders.jsonl.gz"
-        write_orders(path, n_rows)
-        print(f"{n_rows:,} orders, {path.stat().st_size:,} bytes of gzipped JSON Lines\n")
-        road = report_road(path, n_rows)
-        is_delivered = report_delivery(path, n_rows)
-        report_memory(folder, n_rows)
-    return 0 if road and is_delivered else 1
+# ------------------------------------------------------------------------------------------------ data
 
 
-def write_orders(path: Path, n_rows: int) -> None:
-    """Orders of made-up people, the last of them now."""
-    now = int(time.time())
-    with gzip.open(path, "wt", encoding="utf-8", compresslevel=1) as file:
-        for n in range(n_rows):
-            order = {
-                "order_id": f"o-{n}",
-                "ordered_at": now - n_rows + n,
-                "email": f"Person.{n}@example.com",
-                "phone": f"+1202555{n % 100 + 100:04}",
-                "total": f"{n % 200}.99",
-            }
-            file.write(json.dumps(order) + "\n")
+def orders(n_rows: int) -> dict[str, list[Any]]:
+    """Columns of made-up orders of made-up people."""
+    rng, now = random.Random(1), int(time.time())
+    first, last = ["Jane", "John", "Maria", "Wei", "Olga", "Ana"], ["Doe", "Smith", "Garcia", "Khan", "Chen"]
+    return {
+        "id": [f"o-{n}" for n in range(n_rows)],
+        "at": [now - n % 86_400 for n in range(n_rows)],
+        "email": [f"Person.{n}@Example.com" for n in range(n_rows)],
+        "phone": [f"+1202555{n % 100 + 100:04}" for n in range(n_rows)],
+        "customer": [f"c-{n}" for n in range(n_rows)],
+        "first": [rng.choice(first) for _ in range(n_rows)],
+        "last": [rng.choice(last) for _ in range(n_rows)],
+        "city": [rng.choice(["Paris", "London", "New York", "Austin"]) for _ in range(n_rows)],
+        "country": ["US"] * n_rows,
+        "ip": [f"203.0.113.{n % 254 + 1}" for n in range(n_rows)],
+        "browser": [f"Mozilla/5.0 (X11; {n % 40})" for n in range(n_rows)],
+        "url": [f"https://shop.example.com/thanks?order={n}" for n in range(n_rows)],
+        "total": [f"{n % 200}.99" for n in range(n_rows)],
+        "sku": [f"sku-{n % 500}" for n in range(n_rows)],
+    }
 
 
-def report_road(path: Path, n_rows: int) -> bool:
-    """The road up to the wire against reading, one digest and writing JSON."""
-    floor_s = seconds(lambda: sum(len(line) for line in bare_lines(path)))
-    road_s, delivery = timed(lambda: send(path, "http://127.0.0.1:9", validate_only=True))
-    print("Up to the wire: read, map, hash, check, encode")
-    print_ratio("reading, one digest, writing JSON", floor_s, "the whole road", road_s, n_rows)
-    return delivery.receipt.skipped == n_rows
+def line_items(n_rows: int) -> dict[str, list[Any]]:
+    """Four line items an order."""
+    columns = {
+        name: [one for one in column for _ in range(4)] for name, column in orders(n_rows // 4).items()
+    }
+    size = len(columns["id"])
+    return {
+        **columns,
+        "content_id": [f"sku-{n % 500}" for n in range(size)],
+        "price": [f"{n % 50}.50" for n in range(size)],
+        "quantity": [1 + n % 3 for n in range(size)],
+    }
 
 
-def bare_lines(path: Path) -> Iterator[bytes]:
-    """What nobody can do without."""
-    with gzip.open(path, "rb") as file:
-        for line in file:
-            order = json.loads(line)
-            digest = hashlib.sha256(order["email"].strip().lower().encode()).hexdigest()
-            yield json.dumps({**order, "email": digest}).encode()
+def spelt(n: int) -> str:
+    """A national telephone number, in one of four spellings."""
+    area, last = f"{202 + n * 7919 % 700:03}", f"{n * 7919 % 10_000:04}"
+    return (f"({area}) 555-{last}", f"{area}-555-{last}", f"1 {area} 555 {last}", f"{area}.555.{last}")[n % 4]
 
 
-def report_delivery(path: Path, n_rows: int) -> bool:
-    """A delivery against posting bodies of the same size, over as many connections."""
-    with simulator() as url:
-        floor_s = seconds(lambda: post_all(path, url))
-        reset(url)
-        delivery_s, delivery = timed(lambda: send(path, url))
-        unique = requests.get(f"{url}/_simulator/ledger", timeout=60).json()["tiktok"]["live"][
-            "unique_events"
-        ]
-    print("\nDelivery over HTTP, judged by the simulator in a process of its own")
-    print_ratio("reading, digests, JSON, posting", floor_s, "the whole delivery", delivery_s, n_rows)
-    print(f"  accepted {delivery.receipt.accepted:,}, in the ledger {unique:,}, of {n_rows:,}")
-    return delivery.receipt.accepted == unique == n_rows
+def rows_of(columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """The columns' rows."""
+    names = tuple(columns)
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
-def post_all(path: Path, url: str) -> None:
-    """What a script would do: make each body and post it."""
-    with requests.Session() as session, ThreadPoolExecutor(IN_FLIGHT) as pool:
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=IN_FLIGHT)
-        session.mount("http://", adapter)
-
-        def post(body: bytes) -> int:
-            headers = {"Access-Token": DEFAULT_TOKEN, "Content-Type": "application/json"}
-            target = f"{url}/open_api/v1.3/event/track/"
-            return session.post(target, data=body, headers=headers, timeout=60).json()["code"]
-
-        assert set(pool.map(post, bodies(path))) == {0}
-
-
-def bodies(path: Path) -> Iterator[bytes]:
-    """Requests of full batches, written without this project's code."""
-    events: list[dict[str, Any]] = []
-    with gzip.open(path, "rb") as file:
-        for line in file:
-            order = json.loads(line)
-            events.append(
-                {
-                    "event": "Purchase",
-                    "event_time": order["ordered_at"],
-                    "event_id": order["order_id"],
-                    "user": {key: [digest(order[key])] for key in ("email", "phone")},
-                    "properties": {
-                        "value": float(order["total"]),
-                        "currency": "USD",
-                        "order_id": order["order_id"],
-                    },
-                }
-            )
-            if len(events) == BATCH:
-                yield envelope(events)
-                events = []
-    if events:
-        yield envelope(events)
+def nested(row: dict[str, Any]) -> dict[str, Any]:
+    """A row in the API's own nesting."""
+    user = {"email": row["email"], "phone": row["phone"], "external_id": row["customer"]}
+    user |= {
+        "first_name": row["first"],
+        "last_name": row["last"],
+        "city": row["city"],
+        "country": row["country"],
+    }
+    item = {"content_id": row["sku"], "price": 1.5, "quantity": 2}
+    return {
+        "event": "Purchase",
+        "event_time": row["at"],
+        "event_id": row["id"],
+        "user": {**user, "ip": row["ip"], "user_agent": row["browser"]},
+        "page": {"url": row["url"]},
+        "properties": {"value": 12.5, "currency": "USD", "content_type": "product", "contents": [item]},
+    }
 
 
-def digest(value: str) -> str:
+# ---------------------------------------------------------------------------------------------- floors
+
+
+def digest(text: str) -> str:
     """The digest of a value that needs no other normalising."""
-    return hashlib.sha256(value.lower().encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()
 
 
-def envelope(events: list[dict[str, Any]]) -> bytes:
-    """One request's body."""
-    body = {"event_source": "offline", "event_source_id": DEFAULT_OFFLINE_EVENT_SET_ID, "data": events}
-    return json.dumps(body).encode()
+def user_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The same match keys as the task makes, five of them hashed."""
+    return {
+        "city": row["city"].lower(),
+        "country": row["country"].lower(),
+        "email": [digest(row["email"].lower())],
+        "external_id": [digest(row["customer"])],
+        "first_name": digest(row["first"].lower()),
+        "ip": row["ip"],
+        "last_name": digest(row["last"].lower()),
+        "phone": [digest(row["phone"])],
+        "user_agent": row["browser"],
+    }
 
 
-def send(path: Path, url: str, *, validate_only: bool = False) -> Delivery:
-    """A whole delivery of the file."""
-    destination = TikTokDestination(
-        TikTokClient(DEFAULT_TOKEN, base_url=url, transport=RequestsTransport()),
-        event_source="offline",
-        event_source_id=DEFAULT_OFFLINE_EVENT_SET_ID,
-        rules=ValidationRules(event_source="offline", now=time.time),
+def line_of(row: dict[str, Any]) -> bytes:
+    """The same JSON as the task writes."""
+    return encode(
+        {
+            "event": "Purchase",
+            "event_time": int(row["at"]),
+            "event_id": row["id"],
+            "user": user_of(row),
+            "properties": {
+                "content_ids": [row["sku"]],
+                "content_type": "product",
+                "currency": "USD",
+                "value": float(row["total"]),
+            },
+            "page": {"url": row["url"]},
+        }
     )
-    return deliver(
-        FilesSource([path]),
-        mapping=EventMapping(MAPPING, defaults=DEFAULTS),
-        destination=destination,
-        options=Options(max_in_flight=IN_FLIGHT, validate_only=validate_only),
+
+
+def floor_of(rows: Iterable[dict[str, Any]]) -> int:
+    """Bytes of all lines."""
+    return sum(len(line_of(row)) for row in rows)
+
+
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Row by row."""
+    for batch in pq.ParquetFile(path).iter_batches(1000):
+        yield from batch.to_pylist()
+
+
+def sqlite_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Row by row."""
+    connection = sqlite3.connect(path)
+    cursor = connection.execute("SELECT * FROM orders ORDER BY rowid")
+    names = [column[0] for column in cursor.description]
+    yield from (dict(zip(names, row, strict=True)) for row in cursor)
+    connection.close()
+
+
+def json_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Row by row."""
+    with path.open("rb") as file:
+        yield from map(msgspec.json.decode, file)
+
+
+def csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Row by row."""
+    with path.open(newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def floor_grouped(path: Path) -> int:
+    """Orders of consecutive rows."""
+    size = 0
+    for _, group in groupby(parquet_rows(path), key=lambda row: row["id"]):
+        items = list(group)
+        row = items[0]
+        contents = [
+            {"content_id": one["content_id"], "price": float(one["price"]), "quantity": one["quantity"]}
+            for one in items
+        ]
+        value = sum(one["price"] * one["quantity"] for one in contents)
+        properties = {"contents": contents, "content_type": "product", "currency": "USD", "value": value}
+        event = {"event": "Purchase", "event_time": row["at"], "event_id": row["id"], "user": user_of(row)}
+        size += len(encode({**event, "properties": properties, "page": {"url": row["url"]}}))
+    return size
+
+
+def floor_nested(records: list[dict[str, Any]]) -> int:
+    """Records in the API's own nesting."""
+    size = 0
+    for record in records:
+        user = dict(record["user"])
+        user["email"], user["phone"] = [digest(user["email"].lower())], [digest(user["phone"])]
+        user["external_id"] = [digest(user["external_id"])]
+        user["first_name"], user["last_name"] = (
+            digest(user["first_name"].lower()),
+            digest(user["last_name"].lower()),
+        )
+        size += len(encode({**record, "user": user}))
+    return size
+
+
+# --------------------------------------------------------------------------------------------- the task
+
+
+def task_of(kind: str, **arguments: Any) -> Callable[[], dict[str, Any]]:
+    """What runs a whole operator once and gives its receipt, with its own folder for dead letters."""
+    from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+    from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+    from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+    from tests.airflow.running import Task
+
+    classes = {"events": TikTokSendEventsOperator, "files": FilesToTikTokOperator, "sql": SqlToTikTokOperator}
+
+    def run() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            task = Task()
+            operator = classes[kind](
+                task_id="send",
+                event_source_id=PIXEL,
+                dead_letter_path=f"{folder}/letters.jsonl",
+                report_asset=False,
+                max_rejected=10**9,
+                **arguments,
+            )
+            receipt: dict[str, Any] = operator.execute(task.context)
+            return receipt
+
+    return run
+
+
+def cpu(work: Callable[[], Any]) -> float:
+    """Seconds of the processor."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def clock(work: Callable[[], Any]) -> float:
+    """Seconds by the clock."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+class Table:
+    """The figures, as they come."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str, str]] = []
+
+    def add(self, name: str, floor: str, ratio: float, aim: str, *, rate: str = "") -> None:
+        """One line."""
+        self.rows.append((name, f"{ratio:.2f}", aim, rate or floor))
+        print(f"{name:<66} {ratio:8.2f}   aim {aim:<8} {rate}", flush=True)
+
+    def compare(
+        self, name: str, floor: Callable[[], Any], task: Callable[[], Any], aim: str, *, n_events: int
+    ) -> None:
+        """A task against its floor, in seconds of the processor."""
+        task()  # what is imported and remembered at the first run is no cost of the second
+        pairs = [(cpu(floor), cpu(task)) for _ in range(RUNS)]
+        ratio = median(least / ours for least, ours in pairs)
+        ours = median(ours for _, ours in pairs)
+        self.add(name, "", ratio, aim, rate=f"{n_events / ours:,.0f} events/s")
+
+
+def report_preparing(table: Table, folder: Path, n_rows: int) -> None:
+    """Up to the wire, from every source."""
+    columns = orders(n_rows)
+    parquet, jsonl, text = folder / "orders.parquet", folder / "orders.jsonl", folder / "orders.csv"
+    pq.write_table(pa.table(columns), parquet)
+    jsonl.write_bytes(b"".join(encode(row) + b"\n" for row in rows_of(columns)))
+    with text.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    database = folder / "orders.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute(f"CREATE TABLE orders ({', '.join(columns)})")
+        marks = ", ".join("?" * len(columns))
+        connection.executemany(f"INSERT INTO orders VALUES ({marks})", zip(*columns.values(), strict=True))
+    os.environ["AIRFLOW_CONN_BENCH_SQLITE"] = json.dumps({"conn_type": "sqlite", "host": str(database)})
+    common = {"mapping": MAPPING, "defaults": DEFAULTS, "validate_only": True}
+
+    def files(path: Path, **more: Any) -> Callable[[], Any]:
+        return task_of("files", path=str(path), **{**common, **more})
+
+    def parquet_of(changed: dict[str, list[Any]], name: str) -> Path:
+        path = folder / f"{name}.parquet"
+        pq.write_table(pa.table({**columns, **changed}), path)
+        return path
+
+    def floor() -> int:
+        return floor_of(parquet_rows(parquet))
+
+    compare = table.compare
+    compare("Parquet, 14 mapped fields, five hashed", floor, files(parquet), "0.80", n_events=n_rows)
+    query = task_of(
+        "sql",
+        sql_conn_id="bench_sqlite",
+        sql="SELECT * FROM orders ORDER BY rowid",
+        order_by=["rowid"],
+        **common,
+    )
+    compare("SQL (SQLite)", lambda: floor_of(sqlite_rows(database)), query, "0.60", n_events=n_rows)
+    compare("JSON Lines", lambda: floor_of(json_rows(jsonl)), files(jsonl), "0.45", n_events=n_rows)
+    compare("CSV", lambda: floor_of(csv_rows(text)), files(text), "0.45", n_events=n_rows)
+    phones = parquet_of({"phone": [spelt(n) for n in range(n_rows)]}, "phones")
+    compare(
+        "national telephone numbers in four spellings",
+        lambda: floor_of(parquet_rows(phones)),
+        files(phones, default_region="US"),
+        "0.15",
+        n_events=n_rows,
+    )
+    old = parquet_of({"at": [at - 40 * 86_400 for at in columns["at"]]}, "old")
+    untyped = {name: value for name, value in DEFAULTS.items() if name != "properties.content_type"}
+    compare(
+        "every event carries two warnings (old; products without type)",
+        lambda: floor_of(parquet_rows(old)),
+        files(old, defaults=untyped),
+        "0.60",
+        n_events=n_rows,
+    )
+    bad = parquet_of(
+        {"total": [f"{one}x" if n % 20 == 0 else one for n, one in enumerate(columns["total"])]}, "bad"
+    )
+    compare("5 % of the events invalid", floor, files(bad), "0.30", n_events=n_rows)
+    grouped = folder / "grouped.parquet"
+    pq.write_table(pa.table(line_items(n_rows)), grouped)
+    compare(
+        "four line items an order, grouped",
+        lambda: floor_grouped(grouped),
+        files(grouped, mapping=LINES, group_by=["id"]),
+        "0.45",
+        n_events=n_rows // 4,
+    )
+    records = list(map(nested, rows_of(columns)))
+    compare(
+        "records in the API's own nesting, no mapping",
+        lambda: floor_nested(records),
+        task_of("events", events=records, validate_only=True),
+        "0.30",
+        n_events=n_rows,
     )
 
 
-def report_memory(folder: str, n_rows: int) -> None:
-    """The peak of a process that goes the road with one row, with a fifth of the rows, and with all."""
-    peaks = {count: peak_mb(folder, count) for count in (1, n_rows // 5, n_rows)}
-    floor = peaks[1]
-    print("\nPeak memory of a process (MB), against one that reads a single row")
-    for count, peak in peaks.items():
-        print(f"  {count:>9,} rows  {peak:7.1f}  x{peak / floor:.2f}")
+# ------------------------------------------------------------------------------------------ deliveries
+
+_SERVER = """
+import http.server, socketserver, sys, time
+delay = float(sys.argv[1])
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        left = int(self.headers["Content-Length"])
+        while left:
+            left -= len(self.rfile.read(min(left, 1 << 20)))
+        time.sleep(delay)
+        body = b'{"code":0,"message":"OK","request_id":"20260101000000","data":{}}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+server = Server(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
 
 
-def peak_mb(folder: str, n_rows: int) -> float:
-    """Peak resident memory of a fresh process that goes the road up to the wire."""
-    path = Path(folder) / f"orders-{n_rows}.jsonl.gz"
-    write_orders(path, n_rows)
-    command = [sys.executable, __file__, "--peak", str(path)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+@contextmanager
+def accepting_server(delay_s: float) -> Iterator[str]:
+    """A server in a process of its own that accepts everything after a while."""
+    command = [sys.executable, "-c", _SERVER, str(delay_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        os.environ["AIRFLOW_CONN_BENCH_TIKTOK"] = json.dumps(
+            {"conn_type": "tiktok", "host": url, "password": "a-token-for-loopback"}
+        )
+        try:
+            yield url
+        finally:
+            process.terminate()
 
 
-def print_peak(path: Path) -> int:
-    """What ``peak_mb`` starts."""
-    send(path, "http://127.0.0.1:9", validate_only=True)
-    # Not getrusage: its peak is inherited from the process that started this one.
+def post_all(url: str, bodies: Iterable[bytes]) -> int:
+    """What a script does: one request after the other."""
+    import requests
+
+    n_requests = 0
+    with requests.Session() as session:
+        session.trust_env = False
+        for body in bodies:
+            headers = {"Access-Token": "t", "Content-Type": "application/json"}
+            answer = session.post(f"{url}/open_api/v1.3/event/track/", data=body, headers=headers, timeout=60)
+            assert answer.json()["code"] == 0
+            n_requests += 1
+    return n_requests
+
+
+def script(url: str, path: Path, *, size: int, limit: int | None = None) -> int:
+    """A plain script with requests that checks nothing."""
+    lines = (line_of(row) for _, row in zip(range(limit or 10**9), parquet_rows(path), strict=False))
+    head = b'{"event_source":"web","event_source_id":"%s","data":[' % PIXEL.encode()
+
+    def bodies() -> Iterator[bytes]:
+        part: list[bytes] = []
+        for line in lines:
+            part.append(line)
+            if len(part) == size:
+                yield head + b",".join(part) + b"]}"
+                part = []
+        if part:
+            yield head + b",".join(part) + b"]}"
+
+    return post_all(url, bodies())
+
+
+def report_deliveries(table: Table, folder: Path, n_rows: int) -> None:
+    """To accepted events, over HTTP."""
+    path = folder / "orders.parquet"
+    arguments = {
+        "path": str(path),
+        "mapping": MAPPING,
+        "defaults": DEFAULTS,
+        "tiktok_conn_id": "bench_tiktok",
+    }
+    n_requests = -(-n_rows // 1000)
+    with accepting_server(LATENCY_S):
+        deliver = task_of("files", max_in_flight=IN_FLIGHT, **arguments)
+        seconds = median(clock(deliver) for _ in range(RUNS))
+        ideal = -(-n_requests // IN_FLIGHT) * LATENCY_S
+        rate = f"{n_rows / seconds:,.0f} events/s"
+        table.add("delivery, 300 ms an answer, 16 in flight", "", ideal / seconds, "0.90", rate=rate)
+    with accepting_server(0) as url:
+        deliver = task_of("files", **arguments)
+        deliver()
+        pairs = [(clock(lambda: floor_of(parquet_rows(path))), clock(deliver)) for _ in range(RUNS)]
+        seconds = median(ours for _, ours in pairs)
+        ratio = median(least / ours for least, ours in pairs)
+        rate = f"{n_rows / seconds:,.0f} events/s"
+        table.add(
+            "Parquet to accepted, no latency, against the preparing floor", "", ratio, "0.60", rate=rate
+        )
+        plain = median(clock(lambda: script(url, path, size=1000)) for _ in range(RUNS))
+        table.add("against a script that checks nothing, 1,000 events a request", "", plain / seconds, "1")
+        few = min(n_rows, 2000)
+        single = clock(lambda: script(url, path, size=1, limit=few)) * n_rows / few
+        table.add("against one event a request", "", single / seconds, "100")
+
+
+# -------------------------------------------------------------------------------- memory and DAG files
+
+
+def peak_mb(*command: str) -> float:
+    """Peak resident memory of a fresh process, as it tells itself."""
+    output = subprocess.run([sys.executable, __file__, *command], check=True, capture_output=True, text=True)
+    return float(output.stdout.strip().splitlines()[-1])
+
+
+def print_peak(n_rows: int) -> None:
+    """What ``peak_mb`` starts: a delivery of so many rows to a slow receiver."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "orders.parquet"
+        with pq.ParquetWriter(path, pa.table(orders(1)).schema) as writer:
+            for start in range(0, n_rows, 10_000):
+                part = orders(min(10_000, n_rows - start))
+                part["id"] = [f"{start}-{one}" for one in part["id"]]
+                writer.write_table(pa.table(part))
+        with accepting_server(0.02):
+            task_of(
+                "files", path=str(path), mapping=MAPPING, defaults=DEFAULTS, tiktok_conn_id="bench_tiktok"
+            )()
     status = Path("/proc/self/status").read_text()
     print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+
+
+def report_memory(table: Table, *, n_rows: int) -> None:
+    """Peak memory, few rows against many."""
+    few, many = peak_mb("--peak", "10000"), peak_mb("--peak", str(n_rows))
+    rate = f"{few:.0f} MB, {many:.0f} MB"
+    table.add(
+        f"peak memory, {n_rows:,} rows against 10,000, slow receiver", "", many / few, "≤ 1.10", rate=rate
+    )
+
+
+_PARSE = """
+import time
+from airflow.sdk import DAG
+began = time.perf_counter()
+from airflow_provider_tiktok.operators.liveramp import LiveRampSendEventsOperator
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+from airflow_provider_tiktok.sensors.tiktok import TikTokPixelSensor
+from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+seconds = time.perf_counter() - began
+import sys
+print(sorted({"requests", "pyarrow", "phonenumbers", "pandas", "numpy"} & set(sys.modules)))
+print(seconds * 1000)
+"""
+
+
+def report_parsing(table: Table) -> None:
+    """What the operators add to a DAG file."""
+    outputs = [
+        subprocess.run([sys.executable, "-c", _PARSE], check=True, capture_output=True, text=True, cwd=ROOT)
+        for _ in range(RUNS)
+    ]
+    lines = [output.stdout.strip().splitlines()[-2:] for output in outputs]
+    added = median(float(one[1]) for one in lines)
+    table.add(
+        "milliseconds that all operators add to a DAG file",
+        "",
+        added,
+        "≤ 30",
+        rate=f"heavy modules: {lines[0][0]}",
+    )
+
+
+# --------------------------------------------------------------------------------------------- the whole
+
+
+def write_page(table: Table, n_rows: int) -> None:
+    """The figures of this run, for people."""
+    told = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. A ratio compares a whole task with the least code that does the same work and",
+        "checks nothing, measured in the same run: 1 is as fast as that code. Medians of three runs.",
+        "",
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {n_rows:,} rows.",
+        "",
+        "| scenario | ratio | aim | |",
+        "|---|---|---|---|",
+        *(f"| {name} | {ratio} | {aim} | {rate} |" for name, ratio, aim, rate in table.rows),
+        "",
+    ]
+    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(told))
+
+
+def main() -> int:
+    """Print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--memory-rows", type=int, default=300_000)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--peak", type=int)
+    given = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    if given.peak:
+        print_peak(given.peak)
+        return 0
+    table = Table()
+    with tempfile.TemporaryDirectory() as folder:
+        report_preparing(table, Path(folder), given.rows)
+        report_deliveries(table, Path(folder), given.rows)
+    report_memory(table, n_rows=given.memory_rows)
+    report_parsing(table)
+    if given.write:
+        write_page(table, given.rows)
     return 0
 
 
-class simulator:  # noqa: N801  # a context manager that reads as a function
-    """The simulator in a process of its own, so that it does not take the sender's time."""
-
-    def __enter__(self) -> str:
-        command = [sys.executable, "-m", "airflow_provider_tiktok.simulator"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        return str(json.loads(self._process.stdout.readline())["url"])
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-
-
-def reset(url: str) -> None:
-    """An empty ledger."""
-    requests.post(f"{url}/_simulator/reset", timeout=60).raise_for_status()
-
-
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds and result."""
-    began = time.perf_counter()
-    result = work()
-    return time.perf_counter() - began, result
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Seconds alone."""
-    return timed(work)[0]
-
-
-def print_ratio(floor: str, floor_s: float, name: str, name_s: float, n_rows: int) -> None:
-    """Two lines and the ratio."""
-    print(f"  {floor:<34} {floor_s:6.2f} s  {n_rows / floor_s:>10,.0f} events/s")
-    print(f"  {name:<34} {name_s:6.2f} s  {n_rows / name_s:>10,.0f} events/s  x{name_s / floor_s:.2f}")
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--peak"]:
-        sys.exit(print_peak(Path(sys.argv[2])))
-    sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else ROWS))
+    sys.exit(main())
