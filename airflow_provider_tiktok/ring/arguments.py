@@ -115,7 +115,7 @@ class RunArguments(TaskArguments, total=False):
     """Those of ``DeliverEventsOperator`` that have one default wherever events go to."""
 
     mapping: Mapping[str, Any] | None
-    defaults: Mapping[str, Any] | None
+    defaults: Mapping[str, Any] | XComArg | None
     group_by: str | Sequence[str]
     event_id_from: str | Sequence[str]
     timezone: str | None

@@ -23,7 +23,7 @@ from airflow_provider_tiktok.ring.assets import RECEIPT_SCHEMA, report_asset
 from airflow_provider_tiktok.ring.checkpoints import checkpoints_of
 from airflow_provider_tiktok.ring.contexts import complete_context
 from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
-from airflow_provider_tiktok.ring.hidden import HidingOperator
+from airflow_provider_tiktok.ring.hidden import HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.ring.metrics import count_delivery
 from airflow_provider_tiktok.ring.parts import label_of, name_in_grid
 from airflow_provider_tiktok.ring.paths import as_path, default_dead_letters, run_label, warn_of_own_disk
@@ -64,7 +64,8 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         ``line_items[].sku`` find their way into objects, lists and JSON text. A column may come with what it
         holds, ``column("created", unit="ms")``, also as ``{"column": "created", "unit": "ms"}``. ``None``:
         records come in the API's own shape, or flat with well-known names.
-    :param defaults: event path to the value used where a row has none.
+    :param defaults: event path to the value used where a row has none (templated). They may be personal, so
+        they are shown in no rendered field and stored in none.
     :param group_by: consecutive rows with equal values in these columns are line items of one event. Order
         the source by them: rows whose key comes back later are rejected, as are rows of one event that
         disagree in its name, id, order, currency or mapped value.
@@ -112,7 +113,9 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         is given as well, besides the connection's server.
     """
 
-    template_fields: Sequence[str] = ("dead_letter_path", "result_webhook_url", "result_webhook_conn_id")
+    template_fields: Sequence[str] = (
+        *("defaults", "dead_letter_path", "result_webhook_url", "result_webhook_conn_id"),
+    )
     part: Any = None
     """Which part of a whole this task sends, where it is one of several."""
     ui_color = "#d7f5f3"
@@ -120,6 +123,8 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
     dead_letter_path: Rendered[str | os.PathLike[str] | None]
     result_webhook_url: Rendered[str | None]
     result_webhook_conn_id: Rendered[str | None]
+
+    defaults = PrivateField()
 
     _AT_LEAST: ClassVar[Mapping[str, int]] = {
         "max_events_per_request": 1,
@@ -133,7 +138,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         self,
         *,
         mapping: Mapping[str, Any] | None = None,
-        defaults: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | XComArg | None = None,
         group_by: str | Sequence[str] = (),
         event_id_from: str | Sequence[str] = (),
         timezone: str | None = None,
@@ -297,7 +302,11 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 otherwise = ' or "auto"' if name == "max_in_flight" else ""
                 raise ConfigurationError(f"{name} must be a whole number of at least {least}{otherwise}.")
-        if self.require_consent and self.mapping and "consent" not in {*self.mapping, *(self.defaults or {})}:
+        if (
+            self.require_consent
+            and self.mapping
+            and "consent" not in {*self.mapping, *(reveal(self.defaults) or {})}
+        ):
             raise ConfigurationError(
                 "require_consent: map 'consent' to the column that says it. Without one nobody has agreed, "
                 "and every event would be skipped."
@@ -327,7 +336,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
     def _all_defaults(self) -> dict[str, Any]:
         """What the task says of every event: the run's own ``limited_data_use`` is a default like others."""
         of_run = {} if self.limited_data_use is None else {"limited_data_use": self.limited_data_use}
-        return {**of_run, **(self.defaults or {})}
+        return {**of_run, **(reveal(self.defaults) or {})}
 
     def identity_rules(self) -> IdentityRules:
         """What this task says of its identifiers."""

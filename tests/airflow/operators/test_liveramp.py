@@ -317,7 +317,9 @@ def test_what_a_person_must_mend_is_not_retried(
             }
         }
     )
-    with pytest.raises(PermanentFailure, match="approved the origin"):
+    with pytest.raises(
+        PermanentFailure, match="Check placement id and origin: LiveRamp must have approved both"
+    ):
         refresh(max_in_flight=1)
     assert task.pushed["receipt"]["statuses"] == {"interrupted": 5}
     assert {status for _, status in stored(people)} == {None}

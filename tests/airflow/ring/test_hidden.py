@@ -211,3 +211,22 @@ def test_absent_until_assigned():
     """A field that was never set is nothing, and the class shows the field itself."""
     assert Holder().events is None
     assert isinstance(Holder.events, PrivateField)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"properties.currency": "{{ currency }}"}, {"properties.currency": "EUR"}),
+        ({"user.email": "{{ address }}"}, {"user.email": ADDRESS}),
+        ({"event": "Purchase", "properties.value": 9.5}, {"event": "Purchase", "properties.value": 9.5}),
+        ({"properties.contents": [{"price": "{{ 1 + 1 }}"}]}, {"properties.contents": [{"price": "2"}]}),
+        (Hidden({"event": TEXT}, is_data=True), {"event": TEXT}),
+        (None, None),
+    ],
+)
+def test_defaults_are_templates_of_the_author(given: Any, wanted: Any):
+    """What the author wrote as a default is rendered, data is not, and neither is shown."""
+    operator = TikTokSendEventsOperator(task_id="send", defaults=given)
+    operator.render_template_fields({"currency": "EUR", "address": ADDRESS})
+    assert reveal(operator.defaults) == wanted
+    assert ADDRESS not in repr(operator.defaults)
