@@ -15,6 +15,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's business: both cores may be busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
 _HOME = Path(tempfile.mkdtemp(prefix="airflow-provider-tiktok-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 (_HOME / "dags").mkdir()

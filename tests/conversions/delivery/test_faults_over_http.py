@@ -33,7 +33,7 @@ from airflow_provider_tiktok.simulator import DEFAULT_OFFLINE_EVENT_SET_ID, DEFA
 from tests.conversions.delivery.ledger import Store
 
 TRACK = "/open_api/v1.3/event/track/"
-READ_TIMEOUT_S = 0.25
+READ_TIMEOUT_S = 1.0  # on a busy machine an answer takes some tenths of it
 ONLY_PLAIN_CITIES = {"tiktok": {"ascii_places": True}}
 HTML = {"http_status": 502, "raw_body": "<html>Bad Gateway</html>", "headers": {"Content-Type": "text/html"}}
 
