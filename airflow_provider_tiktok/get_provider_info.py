@@ -40,33 +40,29 @@ TIKTOK_CONNECTION: dict[str, Any] = {
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "login", "port", "extra"],
         "relabeling": {"host": "Base URL", "password": "Access token"},
-        "placeholders": {"host": "https://business-api.tiktok.com"},
+        "placeholders": {
+            "host": "https://business-api.tiktok.com",
+            "password": "Events Manager > your pixel > Settings > Generate Access Token",
+        },
     },
     "conn-fields": {
-        "advertiser_id": {
-            "label": "Advertiser id",
-            "description": "Of the advertiser account. Needed to list pixels and for a good connection test.",
-            "schema": _TEXT,
-        },
         "pixel_code": {
             "label": "Pixel code",
-            "description": "Where web events belong when a task names no event_source_id.",
+            "description": "Events Manager shows it below the pixel's name. For web events without a source id.",
             "schema": _TEXT,
         },
-        "tiktok_app_id": {
-            "label": "TikTok app id",
-            "description": "Where app events belong when a task names no event_source_id.",
+        "advertiser_id": {
+            "label": "Advertiser id",
+            "description": (
+                "TikTok Ads Manager shows it in its address, as aadvid. Needed to list pixels and for a good "
+                "connection test."
+            ),
             "schema": _TEXT,
         },
-        "offline_event_set_id": {
-            "label": "Offline event set id",
-            "description": "Where offline events belong when a task names no event_source_id.",
-            "schema": _TEXT,
-        },
-        "crm_event_set_id": {
-            "label": "CRM event set id",
-            "description": "Where CRM events belong when a task names no event_source_id.",
-            "schema": _TEXT,
+        "demo_mode": {
+            "label": "Demo mode",
+            "description": "Send to a simulator inside the task's own process. Nothing reaches TikTok.",
+            "schema": {"type": ["boolean", "null"], "default": False},
         },
         "test_event_code": {
             "label": "Test event code",
@@ -76,10 +72,20 @@ TIKTOK_CONNECTION: dict[str, Any] = {
             ),
             "schema": _TEXT,
         },
-        "demo_mode": {
-            "label": "Demo mode",
-            "description": "Send to a simulator inside the task's own process. Nothing reaches TikTok.",
-            "schema": {"type": ["boolean", "null"], "default": False},
+        "offline_event_set_id": {
+            "label": "Offline event set id",
+            "description": "Events Manager shows it below the set's name. For offline events without a source id.",
+            "schema": _TEXT,
+        },
+        "crm_event_set_id": {
+            "label": "CRM event set id",
+            "description": "Events Manager shows it below the set's name. For CRM events without a source id.",
+            "schema": _TEXT,
+        },
+        "tiktok_app_id": {
+            "label": "TikTok app id",
+            "description": "Events Manager shows it below the app's name. For app events without a source id.",
+            "schema": _TEXT,
         },
         **_TIMEOUTS,
     },
@@ -92,7 +98,10 @@ LIVERAMP_CONNECTION: dict[str, Any] = {
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "login", "port", "extra"],
         "relabeling": {"host": "Adapter URL", "password": "ATS configuration id"},
-        "placeholders": {"host": "https://capi.analytics.rlcdn.com"},
+        "placeholders": {
+            "host": "https://capi.analytics.rlcdn.com",
+            "password": "LiveRamp Console > ATS > Web > your configuration > Admin tab",
+        },
     },
     "conn-fields": {
         "placement_id": {
@@ -116,7 +125,7 @@ LIVERAMP_CONNECTION: dict[str, Any] = {
         "atype": {
             "label": "Caller type (atype)",
             "description": "1 page, 2 ATS API, 3 server (default), 4 app; none leaves the parameter out.",
-            "schema": _TEXT,
+            "schema": {"type": ["string"], "enum": ["3", "1", "2", "4", "none"], "default": "3"},
         },
         # Airflow masks a field whose name holds "secret", also in the answers of its API.
         "secret_headers": {

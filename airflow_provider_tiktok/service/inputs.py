@@ -166,15 +166,19 @@ _STORED = "Airflow keeps a run's input in clear, and shows it to all who may see
 _HASH = f"{_STORED} Give the SHA-256 and set Data Already Hashed, or send a file (eventsPath)."
 
 NOTES: Mapping[str, str] = {
-    "task": "Each task reads the groups of fields below that name it; the others are ignored.",
+    "task": "Each task reads the pixel code and the groups below that name it; others are ignored.",
     "accessToken": (
         "Leave this empty: a token given here is refused. The token belongs into the password field of the "
         "Airflow connection that this DAG uses. Revoke one that was sent in an input."
     ),
-    "pixelCode": "Empty: the connection's.",
-    "advertiserId": "Empty: the connection's. In demo mode it is the sample advertiser's.",
+    "pixelCode": "Events Manager shows it below the pixel's name. Empty: the connection's.",
+    "advertiserId": (
+        "TikTok Ads Manager shows it in its address, as aadvid. Empty: the connection's. In demo mode it is the "
+        "sample advertiser's."
+    ),
     "testEventCode": (
-        "test_event needs one, here or in the connection. Given to another task, its events are test "
+        "Events Manager shows it under your pixel > Test events. test_event needs one, here or in the "
+        "connection. Given to another task, its events are test "
         "events as well: they show in Events Manager and count for no campaign."
     ),
     "customEventName": "Needs eventName = CustomEvent.",
@@ -221,21 +225,24 @@ does not know, so that each name must be there for a token under it to be refuse
 _ONE_EVENT = "The event (send_event, test_event)"
 _SENDING = "All sending (send_event, send_batch_events, test_event)"
 _BATCH = "Many events (send_batch_events)"
-_WHERE = "TikTok account (every task)"
+_WHERE = "TikTok account (list_pixels, get_pixel_info)"
+_RESULT = "The result (every task)"
 
 _SECTIONS: Mapping[str, Sequence[str]] = {
-    "": ("task", "demoMode", "webhookUrl"),
-    _WHERE: ("pixelCode", "advertiserId"),
-    _SENDING: ("isAlreadyHashed", "testEventCode"),
+    "": ("task", "demoMode", "pixelCode"),
     _ONE_EVENT: (
-        *("eventName", "customEventName", "eventTime", "eventSourceUrl", "value", "currency", "orderId"),
-        *("contentId", "contentType", "quantity", "email", "phone", "externalId", "ttclid", "ttp"),
+        *("eventName", "customEventName", "eventSourceUrl", "email", "phone", "value", "currency", "orderId"),
+        *("eventTime", "externalId", "ttclid", "ttp", "contentId", "contentType", "quantity"),
         *("ipAddress", "userAgent"),
     ),
     _BATCH: ("events", "eventsPath"),
+    _SENDING: ("isAlreadyHashed", "testEventCode"),
+    _WHERE: ("advertiserId",),
+    _RESULT: ("webhookUrl",),
     "Not taken here": ("accessToken",),
 }
-"""Groups of the form; Airflow shows the one without a name opened, and the others folded."""
+"""Groups of the form, and in each the fields that most runs need first. Airflow shows the group without a
+name opened, and the others folded."""
 
 _EXTRAS: Mapping[str, Mapping[str, Any]] = {
     # Airflow checks an input before it stores it: a token is refused before it is in any database. The

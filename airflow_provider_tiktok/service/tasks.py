@@ -9,6 +9,7 @@ that Airflow itself keeps a run's input in clear is told to the caller, by the f
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from abc import abstractmethod
@@ -96,6 +97,8 @@ class _SendingTask(AskedTask):
 class SendAskedEvent(_SendingTask, TikTokSendEventOperator):
     """Sends the one event of the input."""
 
+    custom_operator_name = TikTokSendEventOperator.__name__
+
     def take(self, request: Request, *, now: int) -> None:
         """Set up the event."""
         super().take(request, now=now)
@@ -104,6 +107,8 @@ class SendAskedEvent(_SendingTask, TikTokSendEventOperator):
 
 class SendAskedTestEvent(_SendingTask, TikTokTestEventOperator):
     """Sends the one event of the input as a test."""
+
+    custom_operator_name = TikTokTestEventOperator.__name__
 
     def take(self, request: Request, *, now: int) -> None:
         """Set up the event."""
@@ -116,6 +121,8 @@ class SendAskedEvents(_SendingTask, TikTokSendEventsOperator):
 
     :param events_folder: below which files may be named; ``None``: none may.
     """
+
+    custom_operator_name = TikTokSendEventsOperator.__name__
 
     def __init__(self, *, events_folder: str | None = None, **kwargs: Unpack[TikTokArguments]) -> None:
         super().__init__(events=None, **kwargs)
@@ -152,9 +159,13 @@ class _LookingTask(AskedTask):
 class ListAskedPixels(_LookingTask, TikTokListPixelsOperator):
     """Lists the advertiser's pixels."""
 
+    custom_operator_name = TikTokListPixelsOperator.__name__
+
 
 class GetAskedPixel(_LookingTask, TikTokGetPixelOperator):
     """Looks one pixel up."""
+
+    custom_operator_name = TikTokGetPixelOperator.__name__
 
     def take(self, request: Request, *, now: int) -> None:
         """Set up which pixel."""
@@ -197,6 +208,7 @@ class GiveResult(BaseOperator, ShowsArguments):
             "state": result["state"],
             "result": result,
         }
+        log.info("The result of the run:\n%s", json.dumps(result, indent=2, default=str))
         self._tell(message, url=params.get("webhookUrl") or None)
         if result["state"] == "failed":
             task.xcom_push(key="return_value", value=result)

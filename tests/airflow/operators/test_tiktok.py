@@ -82,7 +82,7 @@ def test_argument_comes_before_the_connection(send: Any, tiktok: Simulator):
 
 def test_event_source_without_id_is_told(send: Any, tiktok: Simulator):
     """Nothing is sent where it is not known where events belong."""
-    with pytest.raises(PermanentFailure, match="fill in 'CRM event set id' .* crm events"):
+    with pytest.raises(PermanentFailure, match=r"fill in 'CRM event set id' .* crm events"):
         send([purchase(1)], event_source="crm")
     assert tiktok.requests == []
 

@@ -29,6 +29,21 @@ def test_form_is_the_dags() -> None:
     assert dict(dag.params) == {name: field["default"] for name, field in form_fields().items()}
 
 
+@pytest.mark.parametrize(
+    ("task_id", "name"),
+    [
+        ("send_event", "TikTokSendEventOperator"),
+        ("send_batch_events", "TikTokSendEventsOperator"),
+        ("test_event", "TikTokTestEventOperator"),
+        ("list_pixels", "TikTokListPixelsOperator"),
+        ("get_pixel_info", "TikTokGetPixelOperator"),
+    ],
+)
+def test_tasks_bear_the_names_of_their_operators(task_id: str, name: str) -> None:
+    """Airflow shows the operator that a reader can look up, not a class of this DAG alone."""
+    assert make_events_api_dag().get_task(task_id).operator_name == name
+
+
 def test_team_has_its_own() -> None:
     """A team's DAG has the team's id, connections, folder and sending arguments."""
     dag = make_events_api_dag(

@@ -77,3 +77,24 @@ def test_every_task_has_its_fields_in_groups() -> None:
     """Each group names the tasks that read it."""
     named = " ".join({field.get("section", "") for field in FORM.values()})
     assert all(task in named for task in ("send_event", "test_event", "send_batch_events"))
+
+
+def test_what_every_run_needs_is_in_sight() -> None:
+    """The one group that Airflow opens asks what to do, whether in earnest, and where to."""
+    opened = [name for name, field in FORM.items() if "section" not in field]
+    assert opened == ["task", "demoMode", "pixelCode"]
+
+
+@pytest.mark.parametrize("name", ["pixelCode", "advertiserId", "testEventCode"])
+def test_an_id_says_where_to_find_it(name: str) -> None:
+    """Whoever fills in the form does not know TikTok's pages by heart."""
+    assert "Manager shows it" in FORM[name]["description"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [("email", "ttclid"), ("value", "contentId"), ("task", "email")]
+)
+def test_fields_come_in_the_order_of_their_use(earlier: str, later: str) -> None:
+    """What most events have comes before what few have."""
+    names = list(FORM)
+    assert names.index(earlier) < names.index(later)

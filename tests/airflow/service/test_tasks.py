@@ -342,10 +342,12 @@ def test_failure_of_a_path_is_left_for_the_result(tmp_path: Path) -> None:
         ("get_pixel_info", {"pixel_code": "C"}, "pixel"),
     ],
 )
-def test_result_has_one_shape(task: str, found: Any, shape: str) -> None:
-    """Whatever was asked, the result says what, how it ended, and what was found."""
+def test_result_has_one_shape(task: str, found: Any, shape: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever was asked, the result says what, how it ended, and what was found; so does the log."""
     running = Running({(task, "return_value"): found})
-    result = GiveResult(task_id="result", tiktok_conn_id=CONN_ID).execute(context_of(running, task=task))
+    with caplog.at_level("INFO"):
+        result = GiveResult(task_id="result", tiktok_conn_id=CONN_ID).execute(context_of(running, task=task))
+    assert json.loads(caplog.text[caplog.text.index("{") : caplog.text.rindex("}") + 1]) == result
     assert result == {"task": task, "demo_mode": True, "state": "success", shape: found, "failure": None}
 
 
