@@ -39,7 +39,7 @@ from airflow_provider_tiktok.conversions.events import (
     Row,
     Violation,
 )
-from airflow_provider_tiktok.conversions.identifiers import id_of_content
+from airflow_provider_tiktok.conversions.identifiers import derive_event_id, id_of_content
 from airflow_provider_tiktok.conversions.kernels import (
     ODD,
     Findings,
@@ -117,6 +117,9 @@ class Careful:
         made = Made(row=event.row, rows=event.rows, prepared=prepared, findings=findings)
         if any(finding.is_fatal for finding in findings):
             return _invalid(made)
+        if prepared.event_id is None:  # its faults are in fields that this source does not take
+            prepared = replace(prepared, event_id=derive_event_id(prepared))
+            made = replace(made, prepared=prepared)
         if any(finding.is_left_out for finding in findings):
             prepared = leave_out(prepared, findings)
             made = replace(made, prepared=prepared)
@@ -435,10 +438,15 @@ def _looked_at(look: _Look) -> Events:
 
 def _add_ids(columns: EventColumns, findings: Findings) -> None:
     """Give events that bring no id the one that belongs to their content."""
-    for note, places in findings.notes.items():
-        if note.path == "event_id":  # one was given, and left out
-            findings.odd.update(places)
-    missing = [place for place in columns.missing("event_id") if place not in findings.odd]
+    missing = columns.missing("event_id")
+    if missing:
+        without_id = set(missing)
+        for note, places in findings.notes.items():
+            # Of an id that was given and left out, the whole event tells; and what a check leaves out is a
+            # part of the content that an id is made of, but no part of the columns.
+            if note.path == "event_id" or note.kind == "left_out":
+                findings.odd.update(without_id.intersection(places))
+    missing = [place for place in missing if place not in findings.odd]
     if not missing:
         return
     ids = columns.column("event_id")
@@ -616,6 +624,11 @@ class Road:
         own = [one for one in findings if _is_within(one.path, path) and one.rule not in checked]
         if any(one.is_fatal for one in own):
             return ODD
+        if any(one.is_left_out for one in own) and any(
+            one.rule in checked and (_is_within(one.path, path) or _is_within(path, one.path))
+            for one in findings
+        ):
+            return ODD  # the columns would be checked without what is left out here
         notes = tuple(note_of(one) for one in own)
         paths = (path, field.path)
         notes += tuple(

@@ -409,3 +409,37 @@ def test_what_a_mapping_says_goes_by_columns_as_by_careful_rules(table: tuple[li
         assert told_by_road(record_chunks(rows, size), parts) == expected
         names = sorted({name for row in rows if isinstance(row, dict) for name in row})
         assert told_by_road(column_chunks(rows, names, size), parts) == expected
+
+
+NO_ID = {"event": "Purchase", "event_time": int(NOW) - 60, "user.email": "jane@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("event_source", "more"),
+    [
+        # what a check leaves out is a part of what an id is made of
+        (
+            "web",
+            {"page.url": "https://a.example.com/", "page.referrer": "https://a.example.com/?e=j@example.com"},
+        ),
+        ("web", {"page.url": "https://a.example.com/", "user.user_agent": "{{ua}}"}),
+        ("web", {"page.url": "https://a.example.com/", "user.ttclid": "{{ttclid}}"}),
+        # what is wrong in a field that the source does not take keeps no event back
+        ("offline", {"page.url": ["a"]}),
+        ("offline", {"page.url": ["a"], "page.referrer": "https://a.example.com/?e=j@example.com"}),
+        ("offline", {"user.user_agent": "{{ua}}"}),
+        ("crm", {"page.referrer": "/thanks", "user.user_agent": "{{ua}}"}),
+    ],
+)
+def test_events_without_an_id_get_the_same_one(event_source: str, more: dict[str, Any]):
+    """The id of content goes with every event that is sent, by columns as by the rules for one event."""
+    rows = [{**NO_ID, **more}, {**NO_ID, "page.url": "https://a.example.com/"}]
+
+    def parts() -> Any:
+        names = {name: name for name in (*NO_ID, *more, "page.url")}
+        return parts_of({"mapping": names}, event_source=event_source)
+
+    expected = told_by_careful(rows, parts())
+    assert [one[5] for one in expected if one[2] is not None and not one[5]] == []
+    for size in SIZES:
+        assert told_by_road(record_chunks(rows, size), parts()) == expected
