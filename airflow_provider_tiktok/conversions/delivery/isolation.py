@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
@@ -388,13 +388,24 @@ def _lost(encoded: Encoded, error: Exception, *, is_unconfirmed: bool) -> Settle
 def _refused_whole(answer: Answer) -> ConfigurationError:
     return ConfigurationError(
         "The API refuses every event, each sent alone, in the same words, which name no field of an event: "
-        f"{answer.message or 'no message'} (code {answer.code}). Check the token, the id of the event source "
-        "and the test event code: no event is taken for the reason.",
+        f"{answer.message or 'no message'} ({_told_code(answer)}). "
+        f"{_ADVICE[answer.http_status == _TOO_LARGE]} No event is taken for the reason.",
         code=answer.code,
         request_id=answer.request_id,
         attempts=answer.attempts,
         is_unconfirmed=answer.was_lost_before,
     )
+
+
+_TOO_LARGE: Final = 413
+_ADVICE: Final = {
+    True: "Check the host in the connection, and the size of body that a proxy before the API lets through.",
+    False: "Check the token, the id of the event source and the test event code.",
+}
+
+
+def _told_code(answer: Answer) -> str:
+    return f"HTTP {answer.http_status}" if answer.code is None else f"code {answer.code}"
 
 
 def _names_all(answer: Answer, part: Batch) -> bool:

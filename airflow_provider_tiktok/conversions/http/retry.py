@@ -61,7 +61,6 @@ def judge_status(
         retry_after_s=read_retry_after(headers, clock=clock) if verdict is Verdict.RETRY else None,
         may_be_taken=status >= 500,
         is_too_frequent=status == 429,
-        names_event=status == 413,
         may_be_one_event=status in _MAY_BE_ONE_EVENT,
     )
 

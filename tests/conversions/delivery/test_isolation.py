@@ -33,6 +33,7 @@ from airflow_provider_tiktok.conversions.errors import (
     UnconfirmedError,
 )
 from airflow_provider_tiktok.conversions.events import Outcome
+from airflow_provider_tiktok.conversions.http.retry import judge_status
 
 
 def batch_of(n_events: int) -> Batch:
@@ -249,6 +250,33 @@ def batches_of(n_events: int, *, size: int) -> list[Batch]:
     return [
         Batch(group=None, events=tuple(events[first : first + size])) for first in range(0, n_events, size)
     ]
+
+
+@pytest.mark.parametrize("n_events", [1, 2, 3, 20, 1000])
+def test_a_size_that_is_refused_of_every_event_alone_ends_the_run(n_events: int) -> None:
+    """A proxy that lets no body through refuses the requests and not their events; its status is told."""
+
+    def refuse(batch: Batch) -> Answer:
+        return judge_status(413, {})
+
+    told, stopped_by = run_all(batches_of(n_events, size=1000), refuse)
+    assert isinstance(stopped_by, ConfigurationError)
+    assert "(HTTP 413)" in str(stopped_by)
+    assert "proxy" in str(stopped_by)
+    assert set(told.values()) == {Outcome.UNDELIVERED}
+
+
+@pytest.mark.parametrize("most", [1, 2, 30])
+def test_a_size_that_is_refused_of_many_costs_no_event(most: int) -> None:
+    """Parts are sent until they fit."""
+
+    def take_few(batch: Batch) -> Answer:
+        fits = len(batch.events) <= most
+        return Answer(verdict=Verdict.ACCEPTED, code=0) if fits else judge_status(413, {})
+
+    told, stopped_by = run_all(batches_of(100, size=100), take_few)
+    assert stopped_by is None
+    assert set(told.values()) == {Outcome.ACCEPTED}
 
 
 @pytest.mark.parametrize("n_events", [1, 2, 3, 4, 20, 1000])
