@@ -275,7 +275,7 @@ def decimal_of(number: Any) -> Decimal:
 # ------------------------------------------------------------------------------------- quick columns
 
 _SUSPECT_ID: Final = re.compile(
-    r"\n(?:[0-9]+[eE][0-9]+|[0_.:-]*|-[0-9]+|[A-Za-z_/:-]+|[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]-?){32,})(?=\n)"
+    r"\n(?:[0-9]+[eE][0-9]+|[0_.:-]*|-[0-9]+|[A-Za-z_/:-]+|[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]-?){32,})(?=\n)"
 )
 """Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, bare words (``null``), digests."""
 _NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/\n-]")

@@ -267,6 +267,7 @@ DROPPED = [
         )
     ],
     ("locale", JANE, "hashed_but_must_be_plain"),
+    ("external_id", "{{ user_id }}", "unresolved_template"),
     *[
         ("locale", text, "not_a_locale")
         for text in ("*", "C", "POSIX", "English", "e", "en-", "12", "en US", ",;")
@@ -442,18 +443,19 @@ def test_fields_that_are_never_hashed_do_not_mind_the_policy() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in FIELDS if field.form is not Form.UNTOUCHED])
-def test_placeholder_is_a_fault(name: str) -> None:
-    """A template that nobody filled in is not hashed into a person."""
+def test_placeholder_is_left_out(name: str) -> None:
+    """A template that nobody filled in is not hashed into a person, and costs no event."""
     event = prepared(**{name: "{{ user.value }}"})
-    assert [(one.path, one.rule) for one in event.violations] == [(f"user.{name}", "unresolved_template")]
+    assert [(one.path, one.reason) for one in event.dropped] == [(f"user.{name}", "unresolved_template")]
+    assert event.violations == ()
 
 
 def test_faults_come_behind_those_the_event_had() -> None:
     """The event keeps what was found before, and gets no id from its content."""
     first = Violation(path="event_time", rule="milliseconds", remedy="Divide.")
-    event = ConversionEvent(row=1, violations=(first,), user=RawUser(email=("{{mail}}", "test@example.com")))
-    result = prepare(event, IdentityRules())
-    assert [one.rule for one in result.violations] == ["milliseconds", "unresolved_template"]
+    event = ConversionEvent(row=1, violations=(first,), user=RawUser(email=(TEST, "test@example.com")))
+    result = prepare(event, IdentityRules(policy="hashed"))
+    assert [one.rule for one in result.violations] == ["milliseconds", "not_hashed"]
     assert result.user.email == (TEST,)
     assert result.event_id is None
 

@@ -41,7 +41,7 @@ _COMMENT: Final = re.compile(r"\s*\([^()@]*\)\s*")
 _LONGEST: Final = 254
 _LONGEST_CELL: Final = 10_000
 _LONGEST_LOCAL: Final = 64
-_NEVER_LOCAL: Final = re.compile(r"[\s()<>\[\]:;,\\\"@%]")
+_NEVER_LOCAL: Final = re.compile(r"[\s()<>\[\]{}:;,\\\"@%]")
 _MASK: Final = re.compile(r"[*\u2022\u25cf\u25cb\u2588\u2217\u2731]|[#?]{2,}|\.{3,}|\Ax{3,}@")
 _NOBODY: Final = frozenset(
     ("null", "none", "nil", "nan", "na", "n/a", "undefined", "unknown", "anonymous", "noemail", "nomail")
@@ -56,6 +56,8 @@ def split_emails(text: str) -> tuple[str, ...]:
     """
     if text.count("@") < 2 or len(text) > _LONGEST_CELL:
         return (text,)
+    if text.lstrip()[:1] + text.rstrip()[-1:] == "{}":  # as PostgreSQL writes an array
+        text = text.strip()[1:-1]
     pieces: list[str] = []
     for piece in _PIECE.findall(text):
         if "@" in piece:

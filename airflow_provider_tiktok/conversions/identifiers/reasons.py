@@ -22,7 +22,6 @@ FAULTS: Final[Mapping[str, str]] = MappingProxyType(
             "This identifier is said to be hashed but is not a SHA-256 in 64 hex digits: hash it so, or "
             "set the identity policy to 'auto'."
         ),
-        "unresolved_template": "A template placeholder {{...}} was left in the value: resolve it first.",
     }
 )
 """What keeps an event back, rule → remedy."""
@@ -40,6 +39,9 @@ _WITH_COUNTRY: Final = "Write numbers with + and country code"
 _REASONS: Final[Mapping[str, _Reason]] = MappingProxyType(
     {
         NULL_MARKER: _Reason("a text that stands for no value, such as NULL or N/A", NULL_MARKER_REMEDY),
+        "unresolved_template": _Reason(
+            "a template placeholder {{...}} that nobody filled in", "Resolve the placeholder before sending."
+        ),
         "all_zero": _Reason(
             "a device id of zeros stands for a device that gives none",
             "Nothing to repair: the owner of the device does not share its id.",

@@ -10,12 +10,14 @@ from what the file says of itself.
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib import import_module
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, ColumnChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -177,7 +179,26 @@ def _plain_single(array: Any, arrow: Any) -> list[Any]:
 
 
 def _plain_half(array: Any, arrow: Any) -> list[Any]:
-    return [None if value is None else float(value) for value in array.to_pylist()]
+    return [None if value is None else _shortest_half(float(value)) for value in array.to_pylist()]
+
+
+def _shortest_half(value: float) -> float:
+    """The number of fewest digits that is this one in half precision: 0.1, not 0.0999755859375."""
+    if not math.isfinite(value) or value.is_integer():
+        return value
+    written = (float(f"{value:.{digits}g}") for digits in range(1, _DIGITS_OF_HALF))
+    return next((one for one in written if _as_half(one) == value), value)
+
+
+def _as_half(value: float) -> float | None:
+    try:
+        return float(struct.unpack("<e", struct.pack("<e", value))[0])
+    except OverflowError:  # rounded up beyond the largest
+        return None
+
+
+_DIGITS_OF_HALF: Final = 6
+"""Short of so many digits tell any two numbers of half precision apart."""
 
 
 def _plain_time(array: Any, arrow: Any) -> list[datetime | None]:

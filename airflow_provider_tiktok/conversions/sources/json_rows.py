@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, RecordChunk
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
 from airflow_provider_tiktok.conversions.sources.tables import (
     LinedChunk,
@@ -25,6 +25,7 @@ from airflow_provider_tiktok.conversions.sources.tables import (
     in_chunks,
 )
 from airflow_provider_tiktok.conversions.sources.text import BLANKS, find_fault, lines_of
+from airflow_provider_tiktok.conversions.values import from_json
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -59,12 +60,18 @@ class NotJson(ValueError):
 def decode_json(text: str | bytes) -> Any:
     """The value that the text stands for; of a name that comes twice in an object, the last one.
 
-    :raises NotJson: also for what only some parsers take (NaN, half a surrogate pair) and for nesting
+    NaN, which Python writes where a data frame has no value, is null.
+
+    :raises NotJson: also for what only some parsers take (Infinity, half a surrogate pair) and for nesting
         deeper than the interpreter can follow.
     """
     try:
         return _DECODER.decode(text)
     except (ValueError, ArithmeticError, RecursionError):
+        pass  # tried once more, and raised below without the parser's words
+    try:
+        return from_json(text)
+    except EventError:
         raise NotJson from None
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -167,11 +168,25 @@ def _from_json(raw: object, *, opening: str) -> object:
 
 def from_json(text: str | bytes) -> object:
     """What JSON text says; a number with a point keeps every digit."""
-    try:
-        return _decode_json(text)
-    except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError):
-        pass  # raised below: the parser's error may hold the text
+    for decode in (_decode_json, _decode_with_nan):
+        try:
+            return decode(text)
+        except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError):
+            pass  # raised below: the parser's error may hold the text
     raise refusal("not_json")
+
+
+def _decode_with_nan(text: str | bytes) -> object:
+    """What Python's own writer made of a data frame: JSON, but for NaN where there is no value."""
+    has_nan = b"NaN" in text if isinstance(text, bytes) else "NaN" in text
+    if not has_nan:
+        raise ValueError
+    return json.loads(text, parse_float=Decimal, parse_constant=_absent_if_nan)
+
+
+def _absent_if_nan(name: str) -> None:
+    if name != "NaN":
+        raise ValueError
 
 
 def to_open_value(raw: object, *, depth: int = 0) -> Any:

@@ -37,17 +37,18 @@ _WRITTEN: Final = r"""
     unavailable missing empty blank
     -nan +nan -1.#ind 1.#ind -1.#qnan 1.#qnan
     #n/a #na #n/an/a #null! #ref! #value! #name? #div/0! #num! #error! #spill! #calc!
-    \n \0 objectobject pd.na np.nan dbnull system.dbnull
+    \n \0 objectobject pd.na pd.nat np.nan dbnull system.dbnull
+    $null$ null; hivedefaultpartition null::text null::varchar nullnull ∅
 """
 _MARKERS: Final = frozenset(_WRITTEN.split())
-_OF_NAMES: Final = frozenset({"null", "none", "nil", "nan", "na", "nat"})
+_OF_NAMES: Final = frozenset({"null", "none", "nil", "nan", "na", "nat", "blank"})
 _LONGEST: Final = 64
 _HASHED_AS_THEY_STAND: Final = (
     *("", " ", "-", "--", "(not set)", "(none)", "(null)", "<NA>", "[object Object]"),
     *("00000000-0000-0000-0000-000000000000", "0" * 32),
 )
 
-_NIL: Final = re.compile(r"([0f])\1{7}-?\1{4}-?\1{4}-?\1{4}-?\1{12}")
+_NIL: Final = re.compile(r"(?:urn:uuid:)?([0f])\1{7}-?\1{4}-?\1{4}-?\1{4}-?\1{12}")
 """The UUID of zeros, which RFC 9562 calls nil, and that of ones."""
 _NUMBER_OF_NOBODY: Final = re.compile(r"[+-]?0{1,12}(?:\.0+)?|-1")
 _DASHES: Final = re.compile(r"[-\u2010-\u2015\u2212]+")
@@ -55,12 +56,12 @@ _MARKS: Final = re.compile(r"[-\u2010-\u2015\u2212.?/|~\u2026]+")
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _AROUND: Final = re.compile(rf"\A=?[{_QUOTES}(\[{{<]+|[{_QUOTES})\]}}>]+\Z")
 _ESCAPED: Final = re.compile(r"%[0-9a-fA-F]{2}|&#?\w+;")
-_BETWEEN_LETTERS: Final = re.compile(r"[\s_+\u00ad\u200b-\u200f\u2060\ufeff]+")
+_BETWEEN_LETTERS: Final = re.compile(r"[\s\0_+\u00ad\u200b-\u200f\u2060\ufeff]+")
 _BETWEEN_WORDS: Final = re.compile(r"[\s_,;:|/-]+")
 
 
 _MAY_BE: Final = re.compile(
-    r"[\W_]*(?:\Z|n\Z|0|ff|-1|1[.]|n[aiopu./\\]|un|gu|an|ob|mi|em|bl|[pd][db]|sy|re|va|di|er|sp|ca)|.*[%&]",
+    r"[\W_]*(?:\Z|n\Z|0|ff|-1|1[.]|n[aiopu./\\]|u[nr]|gu|an|ob|mi|em|bl|[pd][db]|sy|re|va|di|er|sp|ca|hi|fa|tr)|.*[%&]",
     re.IGNORECASE,
 )
 """How markers in ASCII begin: what nearly all values are told from them by, at the price of one look."""
@@ -112,8 +113,10 @@ class NullRule(Struct, frozen=True, kw_only=True):
 IDS: Final = NullRule()
 """Ids of events, orders and things, and texts that say what something is. Numbers from 0 on are ids."""
 
-PEOPLE: Final = NullRule(is_number_real=False, also=frozenset({"guest", "anonymous", "nobody"}))
-"""Ids of people, of their clicks and browsers: 0 and -1 are what shops give to guests."""
+PEOPLE: Final = NullRule(
+    is_number_real=False, also=frozenset({"guest", "anonymous", "nobody", "false", "true"})
+)
+"""Ids of people, of their clicks and browsers: 0, -1 and false are what shops give to guests."""
 
 NAMES: Final = NullRule(has_names=True)
 """Names of people."""
@@ -124,7 +127,7 @@ COUNTRIES: Final = NullRule(real=frozenset({"na"}))
 CITIES: Final = NullRule(real=frozenset({"none"}))
 """Cities: None is a town in Piedmont."""
 
-ZIP_CODES: Final = NullRule(is_number_real=False)
+ZIP_CODES: Final = NullRule(is_number_real=False, also=frozenset({"00000-0000"}))
 """Postal codes: nobody lives in 00000."""
 
 DEVICES: Final = NullRule(is_nil_real=True)

@@ -118,7 +118,7 @@ def test_where_nothing_is_nested_there_is_nothing(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"revenue": 27.5', "{'revenue': 27.5}", "{revenue}", '{"a": NaN}', "[1", '"{']
+    "text", ['{"revenue": 27.5', "{'revenue': 27.5}", "{revenue}", '{"a": Infinity}', "[1", '"{']
 )
 def test_text_that_is_no_json_is_a_fault_of_its_row(text: str) -> None:
     """An amount that cannot be read is not an amount that is absent."""

@@ -274,3 +274,11 @@ def test_missing_pyarrow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # how Python itself marks a module as not there
     with pytest.raises(ConfigurationError, match=r"A test needs pyarrow: pip install .*\[files\]"):
         import_arrow("pyarrow", purpose="A test")
+
+
+def test_numbers_of_half_precision_are_read_as_they_were_written() -> None:
+    """0.1 stays 0.1; what half precision cannot tell apart is the shortest of them."""
+    numpy = pytest.importorskip("numpy")
+    written = [0.1, 12.34, 1.0, 65504.0, 0.0, -0.5, None, float("inf")]
+    half = pa.array([None if one is None else numpy.float16(one) for one in written], pa.float16())
+    assert [row["price"] for row in rows_of(pa.table({"price": half}))] == written

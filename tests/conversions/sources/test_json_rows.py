@@ -50,7 +50,8 @@ def test_lines(read: Read, write: Write, text: str, rows: list[Any]) -> None:
         (b'{"n":', "not_json"),
         (b'{"n":1} {"n":2}', "not_json"),
         (b"{'n':1}", "not_json"),
-        (b'{"n":NaN}', "not_json"),
+        (b'{"n":Infinity}', "not_json"),
+        (b'{"n":NaN,}', "not_json"),
         (b'{"n":"\\ud800"}', "not_json"),
         (b'{"n":1e99999999999999999999}', "not_json"),
         (b'{"n":' * 5000, "not_json"),
@@ -238,3 +239,9 @@ def test_decoding_gives_a_value_or_one_error(text: bytes | str) -> None:
     """Whatever stands there, it is JSON or it is ``NotJson``; no other error comes out."""
     with suppress(NotJson):
         decode_json(text)
+
+
+def test_nan_is_null(read: Read, write: Write) -> None:
+    """Python writes NaN where a data frame has no value; what stands beside it keeps its digits."""
+    path = write("events.jsonl", b'{"n":1.10,"m":NaN}\n{"n":"NaN"}\n')
+    assert read(path) == [{"n": Decimal("1.10"), "m": None}, {"n": "NaN"}]
