@@ -48,7 +48,7 @@ TIKTOK_CONNECTION: dict[str, Any] = {
     "conn-fields": {
         "pixel_code": {
             "label": "Pixel code",
-            "description": "Events Manager shows it below the pixel's name. For web events without a source id.",
+            "description": "Events Manager shows it below the pixel's name. For web events by default.",
             "schema": _TEXT,
         },
         "advertiser_id": {
@@ -74,17 +74,17 @@ TIKTOK_CONNECTION: dict[str, Any] = {
         },
         "offline_event_set_id": {
             "label": "Offline event set id",
-            "description": "Events Manager shows it below the set's name. For offline events without a source id.",
+            "description": "Events Manager shows it below the set's name. For offline events by default.",
             "schema": _TEXT,
         },
         "crm_event_set_id": {
             "label": "CRM event set id",
-            "description": "Events Manager shows it below the set's name. For CRM events without a source id.",
+            "description": "Events Manager shows it below the set's name. For CRM events by default.",
             "schema": _TEXT,
         },
         "tiktok_app_id": {
             "label": "TikTok app id",
-            "description": "Events Manager shows it below the app's name. For app events without a source id.",
+            "description": "Events Manager shows it below the app's name. For app events by default.",
             "schema": _TEXT,
         },
         **_TIMEOUTS,

@@ -173,8 +173,8 @@ NOTES: Mapping[str, str] = {
     ),
     "pixelCode": "Events Manager shows it below the pixel's name. Empty: the connection's.",
     "advertiserId": (
-        "TikTok Ads Manager shows it in its address, as aadvid. Empty: the connection's. In demo mode it is the "
-        "sample advertiser's."
+        "TikTok Ads Manager shows it in its address, as aadvid. Empty: the connection's. In demo mode it is "
+        "the sample advertiser's."
     ),
     "testEventCode": (
         "Events Manager shows it under your pixel > Test events. test_event needs one, here or in the "
