@@ -33,6 +33,15 @@ _TIMEOUTS: dict[str, Any] = {
     },
 }
 
+_ASSET_URIS: list[dict[str, Any]] = [
+    {
+        "schemes": ["tiktok"],
+        "handler": "airflow_provider_tiktok.assets.tiktok.sanitize_uri",
+        "factory": "airflow_provider_tiktok.assets.tiktok.create_asset",
+        "to_openlineage_converter": "airflow_provider_tiktok.assets.tiktok.convert_asset_to_openlineage",
+    },
+]
+
 TIKTOK_CONNECTION: dict[str, Any] = {
     "connection-type": "tiktok",
     "hook-class-name": "airflow_provider_tiktok.hooks.tiktok.TikTokHook",
@@ -224,16 +233,8 @@ def get_provider_info() -> dict[str, Any]:
                 "plugin-class": "airflow_provider_tiktok.plugins.tiktok.TikTokDeliveriesPlugin",
             },
         ],
-        "asset-uris": [
-            {
-                "schemes": ["tiktok"],
-                "handler": "airflow_provider_tiktok.assets.tiktok.sanitize_uri",
-                "factory": "airflow_provider_tiktok.assets.tiktok.create_asset",
-                "to_openlineage_converter": (
-                    "airflow_provider_tiktok.assets.tiktok.convert_asset_to_openlineage"
-                ),
-            },
-        ],
+        "asset-uris": _ASSET_URIS,
+        "dataset-uris": _ASSET_URIS,  # Airflow 2 calls them so
         "transfers": [
             {
                 "source-integration-name": "SQL databases",

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok.simulator import DEFAULT_TOKEN, Simulator
+from tests.end_to_end.dag_runs import load_module, state_of
 
 AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
@@ -92,6 +93,13 @@ with DAG("mapped", schedule=None) as dag:
 FAILING = """
 with DAG("failing", schedule=None) as dag:
     FilesToTikTokOperator(task_id="send", path="{folder}/*.jsonl", event_source="offline", retries=3)
+"""
+
+REPORTING = """
+with DAG("reporting", schedule=None) as dag:
+    FilesToTikTokOperator(
+        task_id="send", path="{folder}/*.jsonl", event_source="offline", max_rejected=1
+    )
 """
 
 RETRYING = """
@@ -245,3 +253,18 @@ def test_retry_delivers_the_rest(
     assert book["unique_events"] == 10
     repeated = book["deliveries"] - book["unique_events"]
     assert (repeated, receipt["resumed_from"]) == ((0, 4) if AIRFLOW >= (3, 3) else (4, 0))
+
+
+@pytest.mark.skipif(AIRFLOW >= (3, 0), reason="test_observability.py looks at the asset events of Airflow 3")
+def test_airflow_2_keeps_the_upload_as_a_dataset_event(
+    folder: Path, tiktok: Simulator, airflow_home: Path, read_database: Read
+):
+    """With the alias stored, as a scheduler does, the event holds the receipt, lists and all."""
+    source = (HEAD + REPORTING).format(folder=str(folder))
+    dag = load_module(source, name="reporting", folder=airflow_home / "dags").dag
+    type(dag).bulk_write_to_db([dag])
+    assert state_of(dag.test()) == "success"
+    ((extra,),) = read_database("SELECT extra FROM dataset_event WHERE source_dag_id = 'reporting'")
+    told = as_object(extra)
+    assert (told["event_source"], told["accepted"], told["rejected"]) == ("offline", 1, 1)
+    assert [finding["count"] for finding in told["violations"]] == [1]
