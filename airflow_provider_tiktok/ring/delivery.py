@@ -227,7 +227,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():
-                name_in_grid(context, self.part)
+                name_in_grid(context, self.part, source_label=self.source_label())
                 delivery = self._deliver(context)
             told = self._told = self._tell(delivery.receipt)
             message["receipt"] = told

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-DEFAULT_NAME = "{{ task.part['name'] }}"
+PART_NAME = "{{ task.part['name'] }}"
+SOURCE_NAME = "{{ task.source_label() }}"
 
 
 def label_of(part: Any) -> str | None:
@@ -18,10 +19,18 @@ def label_of(part: Any) -> str | None:
     return f"part {part.get('number')} of {part.get('of')}: {part.get('name')}"
 
 
-def name_in_grid(context: Mapping[str, Any], part: Any) -> None:
-    """Let Airflow show the part's name in the place of a mapped task's number, unless the DAG names it."""
-    if part is not None and isinstance(context, dict) and not context.get("map_index_template"):
-        context["map_index_template"] = DEFAULT_NAME
+def name_in_grid(context: Mapping[str, Any], part: Any, *, source_label: str | None) -> None:
+    """Let Airflow show what a mapped task sends in the place of its number, unless the DAG names it.
+
+    :param source_label: what the task reads where it has no part, such as its file; ``None``: no name for it.
+    """
+    if not isinstance(context, dict) or context.get("map_index_template"):
+        return
+    map_index = getattr(context.get("ti"), "map_index", None)
+    if part is not None:
+        context["map_index_template"] = PART_NAME
+    elif source_label and isinstance(map_index, int) and map_index >= 0:
+        context["map_index_template"] = SOURCE_NAME
 
 
 def most_parts() -> int:

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
 from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.ring.parts import PART_NAME, SOURCE_NAME, name_in_grid
 from airflow_provider_tiktok.simulator import Simulator
 from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
 from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
@@ -51,6 +53,15 @@ with DAG("folder_in_parts", schedule=None) as dag:
     parts = SplitFilesOperator(task_id="parts", path={folder!r}, part_bytes=2000)
     send = FilesToTikTokOperator.partial(task_id="send").expand(part=parts.output)
     send >> TikTokReceiptOperator(task_id="receipt", of="send")
+"""
+
+
+PATHS_DAG = """
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+
+with DAG("mapped_paths", schedule=None) as dag:
+    FilesToTikTokOperator.partial(task_id="send", demo_mode=True).expand(path={paths!r})
 """
 
 
@@ -264,3 +275,33 @@ def test_liveramp_takes_parts_by_session(shop: Path, task: Task) -> None:
         sessions.append({dict(row)["session_id"] for row in send.open_source().rows()})  # type: ignore[arg-type]
     assert len(parts) == 3
     assert sum(map(len, sessions)) == len(set.union(*sessions)) == 10
+
+
+def test_tasks_mapped_over_files_bear_their_names(run_dag: Callable[..., Any], tmp_path: Path) -> None:
+    """In the grid stands the file, not its number."""
+    paths = [str(tmp_path / name) for name in ("monday.jsonl", "tuesday.jsonl")]
+    for path in paths:
+        Path(path).write_text("")
+    run = run_dag(PATHS_DAG.format(paths=paths), dag_id="mapped_paths")
+    sent = {one.map_index: one.rendered_map_index for one in run.get_task_instances()}
+    assert sent == dict(enumerate(paths))
+
+
+@pytest.mark.parametrize(
+    ("map_index", "part", "label", "own", "template"),
+    [
+        (0, None, "/data/a.jsonl", None, SOURCE_NAME),
+        (3, {"name": "x"}, "part 1 of 2: x", None, PART_NAME),
+        (-1, None, "/data/a.jsonl", None, None),
+        (0, None, None, None, None),
+        (0, None, "/data/a.jsonl", "{{ task.path }}", "{{ task.path }}"),
+        (None, None, "/data/a.jsonl", None, None),
+    ],
+)
+def test_what_a_mapped_task_is_called(
+    map_index: int | None, part: Any, label: str | None, own: str | None, template: str | None
+) -> None:
+    """A task that is mapped has a name, the DAG's own before ours; one that is not has none."""
+    context: dict[str, Any] = {"ti": SimpleNamespace(map_index=map_index), "map_index_template": own}
+    name_in_grid(context, part, source_label=label)
+    assert context["map_index_template"] == template
