@@ -10,7 +10,7 @@ MATRIX := 2.11 3.0 3.1 3.2
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-privacy check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
+.PHONY: help demo test test-privacy test-kills check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(READY) ## how fast it is, in figures
 	$(BIN)/python tests/benchmarks/run_pace.py
 	$(BIN)/python tests/benchmarks/run_readers.py
 	$(BIN)/python tests/benchmarks/run_page.py
+
+test-kills: $(READY) ## uploads killed at 200 random points, and what came again; takes minutes
+	$(BIN)/python tests/benchmarks/run_kills.py $(ARGS)
 
 test-matrix: $(MATRIX:%=test-airflow-%) ## the Airflow tests on every older Airflow that is supported
 
