@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Protocol
 
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
@@ -119,14 +120,16 @@ class RecordChunk:
     :param rows: the records, and what is known of those that cannot be read.
     """
 
-    __slots__ = ("_rows", "names", "unreadable")
+    __slots__ = ("_objects", "_rows", "names", "unreadable")
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = rows
         self.names: tuple[str, ...] | None = None
-        self.unreadable: Mapping[int, UnreadableRow] = {
-            place: row for place, row in enumerate(rows) if isinstance(row, UnreadableRow)
-        }
+        self.unreadable: Mapping[int, UnreadableRow] = {}
+        self._objects: Sequence[Mapping[str, Any]] = rows  # type: ignore[assignment]  # told below
+        if set(map(type, rows)) - {dict}:
+            self.unreadable = {n: row for n, row in enumerate(rows) if isinstance(row, UnreadableRow)}
+            self._objects = [row if isinstance(row, Mapping) else {} for row in rows]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -136,12 +139,10 @@ class RecordChunk:
 
     def column(self, name: str) -> Sequence[Any]:
         """One value a row; ``None`` where a row has no such key or is no object."""
-        if not self.unreadable:
-            return [row.get(name) if isinstance(row, Mapping) else None for row in self._rows]
-        return [
-            None if place in self.unreadable or not isinstance(row, Mapping) else row.get(name)
-            for place, row in enumerate(self._rows)
-        ]
+        try:
+            return list(map(itemgetter(name), self._objects))
+        except KeyError:
+            return [row.get(name) for row in self._objects]
 
     def row(self, place: int) -> Row:
         """The row at a place in the chunk, from 0."""
