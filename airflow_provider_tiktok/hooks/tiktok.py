@@ -185,8 +185,9 @@ class TikTokHook(BaseHook):
             found = demo_source_ids()[event_source]
         if found is None:
             raise ConfigurationError(
-                f"Give event_source_id, or fill in {_label_of(event_source)!r} of connection "
-                f"{self.tiktok_conn_id!r}: neither says where {event_source} events belong."
+                f"Give event_source_id, or fill in {_label_of(event_source)!r} "
+                f"({SOURCE_ID_FIELDS[event_source]!r}) of connection {self.tiktok_conn_id!r}: "
+                f"neither says where {event_source} events belong."
             )
         return found
 
