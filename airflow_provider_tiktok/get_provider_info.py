@@ -239,42 +239,42 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "source-integration-name": "SQL databases",
                 "target-integration-name": "TikTok Events API",
-                "python-module": "airflow_provider_tiktok.transfers.sql",
+                "python-module": "airflow_provider_tiktok.transfers.sql_to_tiktok",
             },
             {
                 "source-integration-name": "SQL databases",
                 "target-integration-name": "LiveRamp",
-                "python-module": "airflow_provider_tiktok.transfers.sql",
+                "python-module": "airflow_provider_tiktok.transfers.sql_to_tiktok",
             },
             {
                 "source-integration-name": "Files of conversions",
                 "target-integration-name": "TikTok Events API",
-                "python-module": "airflow_provider_tiktok.transfers.files",
+                "python-module": "airflow_provider_tiktok.transfers.files_to_tiktok",
             },
             {
                 "source-integration-name": "Files of conversions",
                 "target-integration-name": "LiveRamp",
-                "python-module": "airflow_provider_tiktok.transfers.files",
+                "python-module": "airflow_provider_tiktok.transfers.files_to_tiktok",
             },
             {
                 "source-integration-name": "Python",
                 "target-integration-name": "TikTok Events API",
-                "python-module": "airflow_provider_tiktok.transfers.python",
+                "python-module": "airflow_provider_tiktok.transfers.python_to_tiktok",
             },
             {
                 "source-integration-name": "Python",
                 "target-integration-name": "LiveRamp",
-                "python-module": "airflow_provider_tiktok.transfers.python",
+                "python-module": "airflow_provider_tiktok.transfers.python_to_tiktok",
             },
         ],
         "task-decorators": [
             {
                 "name": "tiktok_events",
-                "class-name": "airflow_provider_tiktok.transfers.python.tiktok_events_task",
+                "class-name": "airflow_provider_tiktok.transfers.python_to_tiktok.tiktok_events_task",
             },
             {
                 "name": "liveramp_events",
-                "class-name": "airflow_provider_tiktok.transfers.python.liveramp_events_task",
+                "class-name": "airflow_provider_tiktok.transfers.python_to_tiktok.liveramp_events_task",
             },
         ],
         "config": {

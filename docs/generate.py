@@ -20,8 +20,8 @@ from airflow_provider_tiktok.conversions.tiktok.return_codes import as_markdown
 from airflow_provider_tiktok.conversions.tiktok.rules import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
 from airflow_provider_tiktok.get_provider_info import get_provider_info
-from airflow_provider_tiktok.ring.arguments import TaskArguments, WaitArguments
-from airflow_provider_tiktok.ring.signatures import documented
+from airflow_provider_tiktok.task.arguments import TaskArguments, WaitArguments
+from airflow_provider_tiktok.task.signatures import documented
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))  # the page on privacy is made from the tables of its tests

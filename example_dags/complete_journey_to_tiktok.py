@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import complete_journey
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 TIKTOK_CONN_ID = "tiktok_default"
 DB_CONN_ID = "receipts_db"

@@ -26,7 +26,8 @@ from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_tiktok.operators.liveramp import LiveRampRefreshEnvelopesOperator
-from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 DB_CONN_ID = "shop_db"
 

@@ -23,7 +23,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Param, task
 
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 PARAMS = {
     "export": Param(

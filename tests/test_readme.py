@@ -196,8 +196,8 @@ def test_the_simulator_example_runs() -> None:
 
 def test_every_shared_argument_is_told_with_its_default() -> None:
     """The table of arguments names each one that all operators take, and no other."""
-    from airflow_provider_tiktok.ring.delivery import DeliverEventsOperator
-    from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
+    from airflow_provider_tiktok.operators.base import DeliverEventsOperator
+    from airflow_provider_tiktok.operators.base_tiktok import SendToTikTokOperator
 
     shared = {
         name: parameter.default
@@ -213,11 +213,11 @@ def test_every_shared_argument_is_told_with_its_default() -> None:
 
 def test_every_operator_is_told_with_its_arguments() -> None:
     """The table of operators names each of them, and the arguments that are its own."""
+    from airflow_provider_tiktok.operators.base_tiktok import SendToTikTokOperator
     from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-    from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
-    from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-    from airflow_provider_tiktok.transfers.python import PythonToTikTokOperator
-    from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+    from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+    from airflow_provider_tiktok.transfers.python_to_tiktok import PythonToTikTokOperator
+    from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
     senders = (TikTokSendEventsOperator, SqlToTikTokOperator, FilesToTikTokOperator, PythonToTikTokOperator)
     for operator in senders:

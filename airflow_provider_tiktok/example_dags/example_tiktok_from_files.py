@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Asset, task
 
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 log = logging.getLogger(__name__)
 

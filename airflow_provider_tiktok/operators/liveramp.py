@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.ring.contexts import complete_context
-from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
-from airflow_provider_tiktok.ring.envelopes import open_rows, open_table
-from airflow_provider_tiktok.ring.failures import failing_as_airflow, raise_as_airflow
-from airflow_provider_tiktok.ring.hidden import Hidden, HidingOperator, PrivateField, reveal
-from airflow_provider_tiktok.ring.liveramp import SendToLiveRampOperator
-from airflow_provider_tiktok.ring.signatures import ShowsArguments
-from airflow_provider_tiktok.ring.sources import open_files
-from airflow_provider_tiktok.ring.supervision import Supervision
+from airflow_provider_tiktok.exceptions import failing_as_airflow, raise_as_airflow
+from airflow_provider_tiktok.operators.base import RECEIPT_KEY
+from airflow_provider_tiktok.operators.base_liveramp import SendToLiveRampOperator
+from airflow_provider_tiktok.task.contexts import complete_context
+from airflow_provider_tiktok.task.envelopes import open_rows, open_table
+from airflow_provider_tiktok.task.hidden import Hidden, HidingOperator, PrivateField, reveal
+from airflow_provider_tiktok.task.signatures import ShowsArguments
+from airflow_provider_tiktok.task.sources import open_files
+from airflow_provider_tiktok.task.supervision import Supervision
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.liveramp.refresh import EnvelopeStore, RefreshRules, RefreshRun
-    from airflow_provider_tiktok.ring.arguments import LiveRampArguments, Rendered, TaskArguments
+    from airflow_provider_tiktok.task.arguments import LiveRampArguments, Rendered, TaskArguments
 
 
 class LiveRampSendEventsOperator(SendToLiveRampOperator):

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, Unpack
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.ring.failures import failing_as_airflow
-from airflow_provider_tiktok.ring.parts import most_parts
-from airflow_provider_tiktok.ring.paths import find_files
-from airflow_provider_tiktok.ring.signatures import ShowsArguments
-from airflow_provider_tiktok.ring.sources import database_hook
+from airflow_provider_tiktok.exceptions import failing_as_airflow
+from airflow_provider_tiktok.task.parts import most_parts
+from airflow_provider_tiktok.task.paths import find_files
+from airflow_provider_tiktok.task.signatures import ShowsArguments
+from airflow_provider_tiktok.task.sources import database_hook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments
+    from airflow_provider_tiktok.task.arguments import Rendered, TaskArguments
 
 log = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_tiktok.exceptions import failing_as_airflow
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
-from airflow_provider_tiktok.ring.failures import failing_as_airflow
-from airflow_provider_tiktok.ring.signatures import ShowsArguments
+from airflow_provider_tiktok.task.signatures import ShowsArguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
-    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments
+    from airflow_provider_tiktok.task.arguments import Rendered, TaskArguments
 
 
 class TikTokListPixelsOperator(BaseOperator, ShowsArguments):

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Unpack
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.ring.assets import make_outlets, report_asset
-from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
-from airflow_provider_tiktok.ring.failures import PermanentFailure, failing_as_airflow
-from airflow_provider_tiktok.ring.paths import as_path
-from airflow_provider_tiktok.ring.signatures import ShowsArguments
-from airflow_provider_tiktok.ring.webhook import telling_webhook
+from airflow_provider_tiktok.exceptions import PermanentFailure, failing_as_airflow
+from airflow_provider_tiktok.notifications.webhook import telling_webhook
+from airflow_provider_tiktok.operators.base import RECEIPT_KEY
+from airflow_provider_tiktok.task.assets import make_outlets, report_asset
+from airflow_provider_tiktok.task.paths import as_path
+from airflow_provider_tiktok.task.signatures import ShowsArguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.delivery.whole import Whole
-    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments
+    from airflow_provider_tiktok.task.arguments import Rendered, TaskArguments
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class TikTokReceiptOperator(BaseOperator, ShowsArguments):
 
     def _add_up(self, context: Context) -> tuple[Whole, dict[str, Any]]:
         from airflow_provider_tiktok.conversions.delivery.whole import add_up
-        from airflow_provider_tiktok.ring.mapped import expected_of, parts_of
+        from airflow_provider_tiktok.operators.mapped import expected_of, parts_of
 
         parts, target = parts_of(context, self.of)
         if not parts:

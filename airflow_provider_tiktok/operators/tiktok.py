@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
-from airflow_provider_tiktok.ring.hidden import PrivateField, reveal
-from airflow_provider_tiktok.ring.samples import SAMPLE_TEST_CODE
-from airflow_provider_tiktok.ring.tiktok import SendToTikTokOperator
+from airflow_provider_tiktok.operators.base_tiktok import SendToTikTokOperator
+from airflow_provider_tiktok.task.hidden import PrivateField, reveal
+from airflow_provider_tiktok.task.samples import SAMPLE_TEST_CODE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
-    from airflow_provider_tiktok.ring.arguments import TikTokArguments
+    from airflow_provider_tiktok.task.arguments import TikTokArguments
 
 
 class TikTokSendEventsOperator(SendToTikTokOperator):
@@ -32,7 +32,7 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
     :param events: the records, each a mapping, or all of them as one JSON array in a text (templated). They
         are shown in no rendered field and stored in none. ``None``: samples in demo mode, else an error.
         Given to ``.partial()`` or ``.expand()`` as they are, Airflow stores them before this operator sees
-        them: there, wrap them in :class:`~airflow_provider_tiktok.ring.hidden.Hidden`. Records that the DAG
+        them: there, wrap them in :class:`~airflow_provider_tiktok.task.hidden.Hidden`. Records that the DAG
         file reads from elsewhere are taken as they are, templates included, as
         ``Hidden(records, is_data=True)``.
     """

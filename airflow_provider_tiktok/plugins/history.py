@@ -21,9 +21,9 @@ from airflow.models.xcom import XComModel
 from msgspec import Struct
 from sqlalchemy import Text, cast, select
 
-from airflow_provider_tiktok.ring.assets import RECEIPT_SCHEMA
-from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
+from airflow_provider_tiktok.operators.base import RECEIPT_KEY
 from airflow_provider_tiktok.sensors.tiktok import COUNTED_KEY
+from airflow_provider_tiktok.task.assets import RECEIPT_SCHEMA
 
 MAX_READ = 5000
 """How many of the newest receipts a page is made of."""

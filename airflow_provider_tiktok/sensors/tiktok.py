@@ -29,24 +29,24 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, ConversionsError
+from airflow_provider_tiktok.exceptions import TemporaryFailure, failing_as_airflow
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
-from airflow_provider_tiktok.ring.contexts import complete_context
-from airflow_provider_tiktok.ring.failures import TemporaryFailure, failing_as_airflow
-from airflow_provider_tiktok.ring.signatures import ShowsArguments
+from airflow_provider_tiktok.task.contexts import complete_context
+from airflow_provider_tiktok.task.signatures import ShowsArguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_tiktok.conversions.tiktok.pixels import EventsWatch, PixelWatch, Sighting
     from airflow_provider_tiktok.hooks.tiktok import TikTokHook
-    from airflow_provider_tiktok.ring.arguments import (
+    from airflow_provider_tiktok.task.arguments import (
         LookArguments,
         PixelSensorArguments,
         Rendered,
         WaitArguments,
     )
-    from airflow_provider_tiktok.ring.watching import Schedule
     from airflow_provider_tiktok.triggers.tiktok import TikTokTrigger
+    from airflow_provider_tiktok.triggers.watching import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """What the trigger saw; fails unless that is what was waited for."""
-        from airflow_provider_tiktok.ring.watching import read_event
+        from airflow_provider_tiktok.triggers.watching import read_event
 
         with self._ending_as_asked():
             return read_event(event)
@@ -168,7 +168,7 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
 
     def _look(self, hook: TikTokHook, watch: PixelWatch | EventsWatch) -> Sighting | None:
         """What was seen; ``None`` after a fault that passes, which is kept."""
-        from airflow_provider_tiktok.ring.watching import look_once, waited_out
+        from airflow_provider_tiktok.triggers.watching import look_once, waited_out
 
         self._fault = None
         try:
@@ -198,7 +198,7 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
         )
 
     def _schedule(self, started: float) -> Schedule:
-        from airflow_provider_tiktok.ring.watching import Schedule
+        from airflow_provider_tiktok.triggers.watching import Schedule
 
         limit = self.execution_timeout
         return Schedule(
@@ -232,7 +232,7 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
         self, started_at: Any, run_duration: Callable[[], float], poke_count: int
     ) -> float:
         from airflow_provider_tiktok.conversions.tiktok.pixels import told_wait_s
-        from airflow_provider_tiktok.ring.watching import LEAST_WAIT_S, fault_wait_s
+        from airflow_provider_tiktok.triggers.watching import LEAST_WAIT_S, fault_wait_s
 
         if self._fault is None:
             return max(

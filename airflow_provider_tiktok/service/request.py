@@ -15,8 +15,8 @@ from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.sealed import Sealed
-from airflow_provider_tiktok.ring.samples import sample_details, sample_events
 from airflow_provider_tiktok.service.inputs import ADDED, CREDENTIAL_NAMES, FIELDS, REFUSED, TASKS
+from airflow_provider_tiktok.task.samples import sample_details, sample_events
 
 _PERSONAL = ("email", "phone", "externalId", "ipAddress")
 

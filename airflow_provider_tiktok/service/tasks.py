@@ -20,27 +20,27 @@ from typing import TYPE_CHECKING, Any, Unpack
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_tiktok.conversions.errors import ConversionsError
+from airflow_provider_tiktok.exceptions import failing_as_airflow
 from airflow_provider_tiktok.hooks.demo import demo_source_ids
 from airflow_provider_tiktok.hooks.tiktok import TikTokHook
+from airflow_provider_tiktok.notifications.webhook import failure_of, post_quietly
+from airflow_provider_tiktok.operators.base import RECEIPT_KEY
 from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, TikTokListPixelsOperator
 from airflow_provider_tiktok.operators.tiktok import (
     TikTokSendEventOperator,
     TikTokSendEventsOperator,
     TikTokTestEventOperator,
 )
-from airflow_provider_tiktok.ring.delivery import RECEIPT_KEY
-from airflow_provider_tiktok.ring.failures import failing_as_airflow
-from airflow_provider_tiktok.ring.signatures import ShowsArguments
-from airflow_provider_tiktok.ring.sources import open_files
-from airflow_provider_tiktok.ring.webhook import failure_of, post_quietly
 from airflow_provider_tiktok.service.inputs import TASKS
 from airflow_provider_tiktok.service.request import Request, path_below, read_request
+from airflow_provider_tiktok.task.signatures import ShowsArguments
+from airflow_provider_tiktok.task.sources import open_files
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_tiktok.conversions.chunks import Source
-    from airflow_provider_tiktok.ring.arguments import Rendered, TaskArguments, TikTokArguments
+    from airflow_provider_tiktok.task.arguments import Rendered, TaskArguments, TikTokArguments
 
 log = logging.getLogger(__name__)
 

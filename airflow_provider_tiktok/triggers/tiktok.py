@@ -23,7 +23,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_tiktok.conversions.errors import TransientError
 from airflow_provider_tiktok.conversions.tiktok.pixels import EventsWatch, PixelWatch, Sighting
 from airflow_provider_tiktok.hooks.tiktok import TikTokHook, missing_connection
-from airflow_provider_tiktok.ring.watching import Schedule, crashed, look_once, wait_for
+from airflow_provider_tiktok.triggers.watching import Schedule, crashed, look_once, wait_for
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

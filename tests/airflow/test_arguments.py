@@ -26,16 +26,17 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_tiktok.get_provider_info import get_provider_info
 from airflow_provider_tiktok.operators.liveramp import LiveRampSendEventsOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring import arguments
-from airflow_provider_tiktok.ring.signatures import documented
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor
-from airflow_provider_tiktok.transfers.files import FilesToLiveRampOperator
-from airflow_provider_tiktok.transfers.python import (
+from airflow_provider_tiktok.task import arguments
+from airflow_provider_tiktok.task.signatures import documented
+from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
+from airflow_provider_tiktok.transfers.python_to_tiktok import (
     PythonToTikTokOperator,
     liveramp_events_task,
     tiktok_events_task,
 )
-from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 PROJECT = Path(__file__).parents[2]
 
@@ -268,16 +269,18 @@ from airflow_provider_tiktok.operators.tiktok import (
     TikTokSendEventsOperator,
     TikTokTestEventOperator,
 )
-from airflow_provider_tiktok.ring.hidden import Hidden
+from airflow_provider_tiktok.task.hidden import Hidden
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
-from airflow_provider_tiktok.transfers.files import FilesToLiveRampOperator, FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.python import (
+from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.python_to_tiktok import (
     PythonToLiveRampOperator,
     PythonToTikTokOperator,
     liveramp_events_task,
     tiktok_events_task,
 )
-from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 with DAG("right", schedule=None, default_args={"retries": 2}) as dag:
     before = BaseOperator(task_id="before")

@@ -46,9 +46,9 @@ import json
 from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, task
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring.hidden import Hidden
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.task.hidden import Hidden
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 FOLDER = {folder!r}
 

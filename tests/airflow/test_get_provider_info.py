@@ -91,11 +91,16 @@ def test_every_path_leads_somewhere(path: str):
 
 
 def test_every_airflow_module_is_named():
-    """A hook, operator, sensor, trigger or transfer that is not in the info is unknown to Airflow's lists."""
+    """A hook, operator, sensor, trigger or transfer that is not in the info is unknown to Airflow's lists.
+
+    What stands behind the operators of a service, ``base`` and its like, is no operator of its own.
+    """
     named = set(dotted_paths())
     package = PROJECT / "airflow_provider_tiktok"
     for kind in (*MODULES, "transfers"):
         for file in (package / kind).glob("*.py"):
+            if file.stem.startswith("base"):
+                continue
             module = importlib.import_module(f"airflow_provider_tiktok.{kind}.{file.stem}")
             public = [
                 name for name in vars(module) if name.endswith(("Hook", "Operator", "Sensor", "Trigger"))

@@ -30,8 +30,8 @@ ADDRESS = "canary.observed@example.com"
 
 DAG_FILE = """
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 ALL = {{"event_source": "offline", "tiktok_conn_id": "none", "demo_mode": True}}
 

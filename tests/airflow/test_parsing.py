@@ -37,9 +37,9 @@ from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, Tik
 from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.python import PythonToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.python_to_tiktok import PythonToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 with DAG("ours", schedule=None):
     TikTokSendEventsOperator(task_id="events", events=[{"event": "Purchase"}])

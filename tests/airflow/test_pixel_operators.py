@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.exceptions import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.hooks.tiktok import TikTokHook
 from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, TikTokListPixelsOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.simulator import (
     DEFAULT_ADVERTISER_ID,
     DEFAULT_CRM_EVENT_SET_ID,

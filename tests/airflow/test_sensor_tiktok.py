@@ -25,9 +25,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.exceptions import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
-from airflow_provider_tiktok.ring.watching import FAULT_WAIT_S, LEAST_WAIT_S, UnknownEvent
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor, TikTokSensor
 from airflow_provider_tiktok.simulator import (
     DEFAULT_ADVERTISER_ID,
@@ -36,6 +35,7 @@ from airflow_provider_tiktok.simulator import (
     DEFAULT_TOKEN,
     Simulator,
 )
+from airflow_provider_tiktok.triggers.watching import FAULT_WAIT_S, LEAST_WAIT_S, UnknownEvent
 from tests.airflow.running import Task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")

@@ -32,9 +32,9 @@ import json
 from airflow.providers.common.compat.sdk import DAG, task, task_group
 from airflow_provider_tiktok.operators.liveramp import LiveRampRefreshEnvelopesOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventOperator, TikTokSendEventsOperator
-from airflow_provider_tiktok.ring.hidden import Hidden
+from airflow_provider_tiktok.task.hidden import Hidden
 from airflow_provider_tiktok.service.events_api import make_events_api_dag
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 def read(name="records"):
     with open(f"{folder}/{{name}}.json") as file:

@@ -263,8 +263,8 @@ def floor_nested(records: list[dict[str, Any]]) -> int:
 def task_of(kind: str, **arguments: Any) -> Callable[[], dict[str, Any]]:
     """What runs a whole operator once and gives its receipt, with its own folder for dead letters."""
     from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-    from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-    from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+    from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+    from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
     from tests.airflow.running import Task
 
     classes = {"events": TikTokSendEventsOperator, "files": FilesToTikTokOperator, "sql": SqlToTikTokOperator}
@@ -556,8 +556,8 @@ began = time.perf_counter()
 from airflow_provider_tiktok.operators.liveramp import LiveRampSendEventsOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.sensors.tiktok import TikTokPixelSensor
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 seconds = time.perf_counter() - began
 import sys
 print(sorted({"requests", "pyarrow", "phonenumbers", "pandas", "numpy"} & set(sys.modules)))

@@ -24,8 +24,8 @@ from airflow_provider_tiktok.conversions.identifiers import DIGEST_OF_NOTHING, D
 from airflow_provider_tiktok.conversions.readers import RULES as READER_RULES
 from airflow_provider_tiktok.conversions.tiktok.rules import RULES
 from airflow_provider_tiktok.conversions.values import REMEDIES
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.simulator import DEFAULT_TOKEN, Simulator
 from tests.airflow.running import Task
 from tests.conformance.case_files import FILES, GOOD_EVENTS, HERE, Case, made, read_cases

@@ -23,8 +23,8 @@ from airflow_provider_tiktok.conversions.events import (
     PreparedUser,
     Properties,
 )
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator, TikTokTestEventOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.simulator import Simulator
 from tests.airflow.running import Task
 from tests.conformance.case_files import read_cases

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_tiktok import presets
 from airflow_provider_tiktok.simulator import Simulator
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 from tests.airflow.running import Task
 
 FOLDER = Path(__file__).parents[2] / "docs" / "cookbook"

@@ -128,8 +128,8 @@ def run_operator(
 
 
 _MODULES = {
-    "SqlToTikTokOperator": "airflow_provider_tiktok.transfers.sql",
-    "FilesToTikTokOperator": "airflow_provider_tiktok.transfers.files",
+    "SqlToTikTokOperator": "airflow_provider_tiktok.transfers.sql_to_tiktok",
+    "FilesToTikTokOperator": "airflow_provider_tiktok.transfers.files_to_tiktok",
     "TikTokSendEventsOperator": "airflow_provider_tiktok.operators.tiktok",
 }
 

@@ -42,7 +42,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 with DAG({dag_id!r}, schedule=None) as dag:
     FilesToTikTokOperator(

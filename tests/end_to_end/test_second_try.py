@@ -28,7 +28,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 
 def fail_once(context, result):

@@ -19,10 +19,12 @@ from airflow_provider_tiktok.operators.tiktok import (
     TikTokSendEventsOperator,
     TikTokTestEventOperator,
 )
-from airflow_provider_tiktok.ring.hidden import Hidden
+from airflow_provider_tiktok.task.hidden import Hidden
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
-from airflow_provider_tiktok.transfers.files import FilesToLiveRampOperator, FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 FOLDER = {folder!r}
 

@@ -57,13 +57,13 @@ def _all(*steps: Callable[[Patch], None]) -> Callable[[Patch], None]:
 
 
 def _show_values(patch: Patch) -> None:
-    _set("ring.hidden:Hidden.serialize", lambda self: str(self.value))(patch)
-    _set("ring.hidden:Hidden.__repr__", lambda self: repr(self.value))(patch)
-    _set("ring.hidden:Hidden.__str__", lambda self: str(self.value))(patch)
+    _set("task.hidden:Hidden.serialize", lambda self: str(self.value))(patch)
+    _set("task.hidden:Hidden.__repr__", lambda self: repr(self.value))(patch)
+    _set("task.hidden:Hidden.__str__", lambda self: str(self.value))(patch)
 
 
 def _leave_templates_open(patch: Patch) -> None:
-    hidden = importlib.import_module(f"{HOUSE}.ring.hidden")
+    hidden = importlib.import_module(f"{HOUSE}.task.hidden")
     is_left_alone = hidden._is_left_alone
     patch.setattr(
         hidden,
@@ -73,7 +73,7 @@ def _leave_templates_open(patch: Patch) -> None:
 
 
 def _render_what_was_pulled(patch: Patch) -> None:
-    operator: Any = importlib.import_module(f"{HOUSE}.ring.hidden").HidingOperator
+    operator: Any = importlib.import_module(f"{HOUSE}.task.hidden").HidingOperator
     render = operator.render_template
     patch.setattr(
         operator,
@@ -85,13 +85,13 @@ def _render_what_was_pulled(patch: Patch) -> None:
 
 
 def _render_again(patch: Patch) -> None:
-    hidden = importlib.import_module(f"{HOUSE}.ring.hidden")
+    hidden = importlib.import_module(f"{HOUSE}.task.hidden")
     init = hidden.Hidden.__init__
     patch.setattr(hidden.Hidden, "__init__", lambda self, value, *, is_data=False: init(self, value))
 
 
 def _quote_jinja(patch: Patch) -> None:
-    operator: Any = importlib.import_module(f"{HOUSE}.ring.hidden").HidingOperator
+    operator: Any = importlib.import_module(f"{HOUSE}.task.hidden").HidingOperator
     patch.setattr(operator, "_render_hidden", operator._render_open)
 
 
@@ -110,25 +110,25 @@ PROTECTIONS: Mapping[str, Protection] = {
     "hidden arguments": Protection(
         "Airflow stores and shows rendered fields: of events only their number.",
         _show_values,
-        "tests/airflow/ring/test_hidden.py::test_events_are_hidden",
+        "tests/airflow/task/test_hidden.py::test_events_are_hidden",
     ),
     "hidden templates": Protection(
         "A text that looks like a template may hold a person as well.",
         _leave_templates_open,
-        "tests/airflow/ring/test_hidden.py::test_events_are_hidden",
+        "tests/airflow/task/test_hidden.py::test_events_are_hidden",
     ),
     "literals behind the holder": Protection(
         "What refers to nothing, such as Airflow's literal, shows its value.",
         _set(
-            "ring.hidden:_is_reference",
+            "task.hidden:_is_reference",
             lambda value: hasattr(value, "resolve") and hasattr(value, "iter_references"),
         ),
-        "tests/airflow/ring/test_hidden.py::test_events_are_hidden",
+        "tests/airflow/task/test_hidden.py::test_events_are_hidden",
     ),
     "hidden keys": Protection(
         "A key beside a reference may be a person's address.",
-        _set("ring.hidden:_hide_key", lambda key: key),
-        "tests/airflow/ring/test_hidden.py::test_what_stands_beside_a_reference_is_hidden",
+        _set("task.hidden:_hide_key", lambda key: key),
+        "tests/airflow/task/test_hidden.py::test_what_stands_beside_a_reference_is_hidden",
     ),
     "expand() gives data": Protection(
         "What Airflow pulled for a mapped task is no template.",
@@ -137,18 +137,18 @@ PROTECTIONS: Mapping[str, Protection] = {
     ),
     "expand_kwargs() gives data": Protection(
         "What Airflow pulled for expand_kwargs() is no template, although Airflow takes it for one.",
-        _set("ring.hidden:HidingOperator._unrendered", lambda self: frozenset()),
+        _set("task.hidden:HidingOperator._unrendered", lambda self: frozenset()),
         "tests/airflow/test_templates.py::test_data_tells_no_secret[expand_kwargs]",
     ),
     "rendered once": Protection(
         "What a template gave is no template.",
         _render_again,
-        "tests/airflow/ring/test_hidden.py::test_a_rendered_text_is_not_rendered_again",
+        "tests/airflow/task/test_hidden.py::test_a_rendered_text_is_not_rendered_again",
     ),
     "silent templates": Protection(
         "Jinja's errors quote what they could not render.",
         _quote_jinja,
-        "tests/airflow/ring/test_hidden.py::test_template_that_fails_tells_nothing",
+        "tests/airflow/task/test_hidden.py::test_template_that_fails_tells_nothing",
     ),
     "hashing": Protection(
         "Nothing that names a person goes on but as a digest.",
@@ -191,7 +191,7 @@ PROTECTIONS: Mapping[str, Protection] = {
     "addresses of files": Protection(
         "A path is told without key, secret and signature.",
         _all(
-            _set("ring.paths:shown_path", str),
+            _set("task.paths:shown_path", str),
             _set("conversions.sources.files:shown_path", str),
             _set("conversions.sources.paths:shown_path", str),
         ),
@@ -238,7 +238,10 @@ PROTECTIONS: Mapping[str, Protection] = {
     ),
     "our own words only": Protection(
         "A webhook is told the class of a foreign error, never its text.",
-        _set("ring.webhook:failure_of", lambda error: {"kind": type(error).__name__, "message": str(error)}),
+        _set(
+            "notifications.webhook:failure_of",
+            lambda error: {"kind": type(error).__name__, "message": str(error)},
+        ),
         "tests/privacy/test_receipts.py::test_a_webhook_is_told_no_foreign_words",
     ),
 }

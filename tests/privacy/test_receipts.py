@@ -14,9 +14,9 @@ from airflow.exceptions import ParamValidationError
 from airflow.providers.common.compat.sdk import Param
 
 from airflow_provider_tiktok.conversions.http import HttpRequest
+from airflow_provider_tiktok.exceptions import PermanentFailure
+from airflow_provider_tiktok.notifications import webhook
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring import webhook
-from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.service import inputs
 from tests.airflow.running import Task
 from tests.privacy.conftest import VALUES, record

@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.delivery.receipt import (
     MAX_REQUEST_IDS,
     MAX_RULES_TOLD,
@@ -23,6 +21,7 @@ from airflow_provider_tiktok.conversions.delivery.receipt import (
     Receipt,
 )
 from airflow_provider_tiktok.conversions.event_names import OTHERS
+from airflow_provider_tiktok.conversions.sealed import Sealed
 
 COMPLETE = "success"
 """The one state that Airflow gives a task that did what it was to do."""
@@ -37,7 +36,7 @@ _SUMMED = (
 )
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class Part(Sealed, frozen=True, kw_only=True):
     """What is known of one part.
 
     :param number: of the mapped task, from 0; -1 for a task that was never mapped.
@@ -61,7 +60,8 @@ class Part(Struct, frozen=True, kw_only=True):
             return False
         return not (receipt.unconfirmed or receipt.undelivered or receipt.stopped_by)
 
-    def __str__(self) -> str:
+    def in_words(self) -> str:
+        """What became of the part."""
         name = self.source or f"part {self.number + 1}"
         told = "no receipt" if self.receipt is None else f"{self.receipt.accepted} accepted"
         where = f" on {self.host}" if self.host else ""
@@ -81,7 +81,7 @@ class Part(Struct, frozen=True, kw_only=True):
         }
 
 
-class Whole(Struct, frozen=True, kw_only=True):
+class Whole(Sealed, frozen=True, kw_only=True):
     """The receipt of a whole upload.
 
     :param receipt: the sum of the parts' receipts.
@@ -115,7 +115,7 @@ class Whole(Struct, frozen=True, kw_only=True):
         if self.n_unseen:
             yield f"{self.n_unseen} of {self.expected} parts have no task."
         if found := self.incomplete:
-            told = "; ".join(map(str, found[:MAX_PARTS_TOLD]))
+            told = "; ".join(part.in_words() for part in found[:MAX_PARTS_TOLD])
             more = f"; and {len(found) - MAX_PARTS_TOLD} more" if len(found) > MAX_PARTS_TOLD else ""
             yield f"{len(found)} of {self.expected} parts are not complete: {told}{more}."
 

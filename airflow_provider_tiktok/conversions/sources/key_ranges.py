@@ -19,9 +19,8 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.values import mask_emails
 
 Part = Mapping[str, Any]
@@ -43,7 +42,7 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _TYPED = {"time": "TIMESTAMP ", "date": "DATE "}
 
 
-class Bound(Struct, frozen=True):
+class Bound(Sealed, frozen=True):
     """A value of the key at which one part ends and the next begins.
 
     :param kind: how it is written: number, text, uuid, time or date.

@@ -17,9 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.sources.key_ranges import (
     Ask,
     Bound,
@@ -68,7 +67,7 @@ WHERE c.oid = to_regclass('{table}') AND a.attname = '{column}'
 """
 
 
-class Spread(Struct, frozen=True, kw_only=True):
+class Spread(Sealed, frozen=True, kw_only=True):
     """How the values of a key are spread.
 
     :param candidates: values at about equal steps through the key's order.

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.exceptions import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.operators.liveramp import (
     LiveRampRefreshEnvelopesOperator,
     LiveRampSendEventsOperator,
 )
-from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.simulator import DEFAULT_ATS_CONFIG_ID, Simulator
 from tests.airflow.running import Task
 from tests.conversions.liveramp.samples import EXAMPLES

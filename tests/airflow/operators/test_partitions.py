@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure
-from airflow_provider_tiktok.ring.parts import PART_NAME, SOURCE_NAME, name_in_grid
 from airflow_provider_tiktok.simulator import Simulator
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from airflow_provider_tiktok.task.parts import PART_NAME, SOURCE_NAME, name_in_grid
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 from tests.airflow.running import Task
 
 N_ORDERS = 30
@@ -30,7 +31,7 @@ TABLE_DAG = """
 from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_tiktok.operators.partitions import SplitQueryOperator
 from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
 with DAG("table_in_parts", schedule=None) as dag:
     parts = SplitQueryOperator(task_id="parts", sql_conn_id="shop", table="items", key="order_id", parts=4)
@@ -47,7 +48,7 @@ FOLDER_DAG = """
 from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_tiktok.operators.partitions import SplitFilesOperator
 from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 with DAG("folder_in_parts", schedule=None) as dag:
     parts = SplitFilesOperator(task_id="parts", path={folder!r}, part_bytes=2000)
@@ -58,7 +59,7 @@ with DAG("folder_in_parts", schedule=None) as dag:
 
 PATHS_DAG = """
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 with DAG("mapped_paths", schedule=None) as dag:
     FilesToTikTokOperator.partial(task_id="send", demo_mode=True).expand(path={paths!r})

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok.conversions.delivery.receipt import Finding, Receipt
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.simulator import Simulator
 from tests.end_to_end.dag_runs import state_of
 from tests.webhook_receiver import receiving
@@ -24,7 +24,7 @@ from tests.webhook_receiver import receiving
 DAG = """
 from airflow.providers.common.compat.sdk import DAG, task
 from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 with DAG("many_files", schedule=None) as dag:
     send = FilesToTikTokOperator.partial(task_id="send", max_rejected=1, retries=0).expand(path={paths!r})

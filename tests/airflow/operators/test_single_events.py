@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.tiktok import (
     TikTokSendEventOperator,
     TikTokSendEventsOperator,
     TikTokTestEventOperator,
 )
-from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.simulator import DEFAULT_PIXEL_CODE, DEFAULT_TOKEN, Simulator
 from tests.airflow.running import Task
 

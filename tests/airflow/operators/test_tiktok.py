@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.exceptions import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.simulator import Simulator
 from tests.airflow.running import Task
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.service.inputs import form_fields
 from airflow_provider_tiktok.service.tasks import (
     FAILURE_KEY,

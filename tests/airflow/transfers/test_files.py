@@ -13,10 +13,10 @@ from typing import Any
 import fsspec
 import pytest
 
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
-from airflow_provider_tiktok.ring.failures import PermanentFailure
 from airflow_provider_tiktok.simulator import Simulator
-from airflow_provider_tiktok.transfers.files import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 from tests.airflow.running import Task
 
 try:

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.simulator import DEFAULT_ATS_CONFIG_ID, Simulator
-from airflow_provider_tiktok.transfers.files import FilesToLiveRampOperator, FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql import SqlToLiveRampOperator, SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 from tests.airflow.running import Task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")

@@ -19,9 +19,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.ring.failures import PermanentFailure, TemporaryFailure
+from airflow_provider_tiktok.exceptions import PermanentFailure, TemporaryFailure
 from airflow_provider_tiktok.simulator import DEFAULT_ATS_CONFIG_ID, Simulator
-from airflow_provider_tiktok.transfers.python import PythonToLiveRampOperator, PythonToTikTokOperator
+from airflow_provider_tiktok.transfers.python_to_tiktok import (
+    PythonToLiveRampOperator,
+    PythonToTikTokOperator,
+)
 from tests.airflow.running import Task
 from tests.end_to_end.dag_runs import state_of
 
@@ -178,7 +181,7 @@ import json
 import pandas as pd
 from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, task
-from airflow_provider_tiktok.transfers.python import PythonToTikTokOperator
+from airflow_provider_tiktok.transfers.python_to_tiktok import PythonToTikTokOperator
 
 def read():
     with open({file!r}) as file:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_tiktok.ring.failures import PermanentFailure
+from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.simulator import Simulator
-from airflow_provider_tiktok.transfers.sql import SqlToTikTokOperator
+from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 from tests.airflow.running import Task
 
 MAPPING = {

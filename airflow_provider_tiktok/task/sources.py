@@ -1,0 +1,117 @@
+# Copyright the airflow-provider-tiktok contributors.
+# SPDX-License-Identifier: Apache-2.0
+
+"""Sources that need Airflow's connections: queries through database hooks, files in object storage."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.task.paths import find_files
+
+if TYPE_CHECKING:
+    from airflow_provider_tiktok.conversions.sources.files import FilesSource
+    from airflow_provider_tiktok.conversions.sources.sql import SqlSource
+
+_ORDERS = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
+
+def open_query(
+    sql: str,
+    *,
+    sql_conn_id: str,
+    parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+    order_by: Sequence[str] | None = None,
+    page_size: int = 10_000,
+    hook_params: Mapping[str, Any] | None = None,
+    part: Mapping[str, Any] | None = None,
+    group_by: Sequence[str] = (),
+) -> SqlSource:
+    """The rows of a query, over the connection's own hook.
+
+    :param part: of ``split_query``, whose condition stands in the query as ``{part}``.
+    :param group_by: columns whose equal values belong together, which a part must not cut.
+    :param order_by: columns the query is said to order by; ``None`` where its order may change.
+    :raises ConfigurationError: the connection is missing or no database's, or the query orders by nothing
+        although ``order_by`` says so.
+    """
+    from airflow_provider_tiktok.conversions.sources.key_ranges import within_part
+    from airflow_provider_tiktok.conversions.sources.sql import SqlSource
+
+    if not isinstance(sql, str):
+        raise ConfigurationError("sql must be one query, as text.")
+    sql = within_part(sql, part, group_by=group_by)
+    if order_by and not _ORDERS.search(sql):
+        raise ConfigurationError(
+            "order_by says that the query orders its rows, but sql has no ORDER BY: add one, or leave "
+            "order_by out."
+        )
+    hook = database_hook(sql_conn_id, hook_params=hook_params)
+    return SqlSource(
+        hook.get_conn, sql, parameters or None, page_size=page_size, order_is_stated=bool(order_by)
+    )
+
+
+def open_files(
+    path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None,
+    *,
+    storage_conn_id: str | None = None,
+    below: str | None = None,
+    part: Mapping[str, Any] | None = None,
+    group_by: Sequence[str] = (),
+    **settings: Any,
+) -> FilesSource:
+    """The records of the files that ``path`` names, or of a part.
+
+    :param part: of ``split_files``, in place of ``path``.
+    :param group_by: columns whose equal values belong together, which a part must not cut.
+    :param below: folder that local files may not lead out of, links resolved; ``None``: they may be anywhere.
+    :param settings: of ``FilesSource``; those that are ``None`` are left to it.
+    :raises ConfigurationError: no file is named, or a setting is wrong.
+    """
+    from airflow_provider_tiktok.conversions.sources.file_parts import check_part
+    from airflow_provider_tiktok.conversions.sources.file_ranges import PartOfFile
+    from airflow_provider_tiktok.conversions.sources.files import FilesSource
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    if part is not None:
+        if path is not None:
+            raise ConfigurationError("Give path or part: one of the two.")
+        check_part(part, group_by=group_by, encoding=given.get("encoding", "utf-8"))
+        files = find_files(part["files"], conn_id=storage_conn_id)
+        if "size" not in part:
+            return FilesSource(files, **given)
+        return FilesSource([PartOfFile(files[0], part)], **{**given, "format": part.get("format")})
+    if path is None:
+        raise ConfigurationError("path: give a file, a folder, a pattern or several of them.")
+    return FilesSource(find_files(path, conn_id=storage_conn_id, below=below), **given)
+
+
+def database_hook(
+    sql_conn_id: str, *, hook_params: Mapping[str, Any] | None = None, argument: str = "sql_conn_id"
+) -> Any:
+    """The hook of a database's connection.
+
+    :param argument: what the task calls the connection, for errors.
+    :raises ConfigurationError: the connection is missing or no database's.
+    """
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    try:
+        connection: Any = BaseHook.get_connection(sql_conn_id)
+        hook = connection.get_hook(hook_params=dict(hook_params or {}))
+    except AirflowNotFoundException:
+        raise ConfigurationError(f"{argument}: connection {sql_conn_id!r} is not defined.") from None
+    except (AirflowException, ImportError) as error:
+        raise ConfigurationError(
+            f"{argument}: no hook for connection {sql_conn_id!r} ({type(error).__name__}): check its type, "
+            "and that the provider of that database is installed."
+        ) from None
+    if not isinstance(hook, DbApiHook):
+        raise ConfigurationError(f"{argument}: connection {sql_conn_id!r} is not one of a database.")
+    return hook
