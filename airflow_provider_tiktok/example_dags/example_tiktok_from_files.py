@@ -85,6 +85,7 @@ with DAG(
     "example_tiktok_after_upload",
     description="Runs after every upload to the event set",
     schedule=[Asset(uri=f"tiktok://offline/{EVENT_SET_ID}")],
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),  # Airflow 2 asks for it
     catchup=False,
     tags=["example", "tiktok"],
     doc_md=__doc__,
