@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
 from airflow_provider_tiktok.simulator import Simulator
 from tests.end_to_end.dag_runs import state_of
 from tests.webhook_receiver import receiving
+
+AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
 DAG = """
 from airflow.providers.common.compat.sdk import DAG, task
@@ -278,7 +281,8 @@ def test_a_failed_part_makes_the_run_red(
     assert state_of(run) == "failed"
     assert (whole["read"], whole["accepted"], whole["rejected"]) == (6, 3, 3)
     assert whole["parts"]["states"] == {"success": 2, "failed": 2}
-    assert whole["parts"]["without_receipt"] == [3]
+    # From Airflow 3.3 on, the task first looks for where to resume; before, it reads nothing and says so.
+    assert whole["parts"]["without_receipt"] == ([3] if AIRFLOW >= (3, 3) else [])
     assert [part["map_index"] for part in whole["parts"]["incomplete"]] == [1, 3]
     letters = whole["dead_letter_path"]
     assert letters.endswith("/many_files/" + run.run_id + "/send@*.jsonl")
