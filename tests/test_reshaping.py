@@ -74,3 +74,11 @@ def test_links_lead_somewhere() -> None:
     """Every link within the page finds its heading."""
     headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)}
     assert [target for target in re.findall(r"\]\(#([^)]+)\)", PAGE) if target not in headings] == []
+
+
+def test_sql_over_files(simulator: tiktok.Simulator, orders: Path) -> None:
+    """The query's rows are sent, under names that need no mapping."""
+    run = run_dag(_block("sql_over_files"), dag_id="sql_over_files", conf={"file": str(orders)})
+    assert state_of(run) == "success"
+    assert receipt_of(run, task_id="send")["accepted"] == 2
+    assert sorted(simulator.ledger.event_ids()) == ["o-0", "o-2"]

@@ -207,6 +207,9 @@ class FilesArguments(TypedDict, total=False):
     csv_quote: str
     csv_skip_rows: int
     part: Mapping[str, Any] | XComArg | None
+    sql: str | XComArg | None
+    order_by: Sequence[str] | None
+    sql_max_memory: str
 
 
 class FilesToTikTokArguments(FilesArguments, TikTokArguments, total=False):

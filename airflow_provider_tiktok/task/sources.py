@@ -14,7 +14,10 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.task.paths import find_files
 
 if TYPE_CHECKING:
+    import threading
+
     from airflow_provider_tiktok.conversions.sources.files import FilesSource
+    from airflow_provider_tiktok.conversions.sources.queried_files import QueriedFiles
     from airflow_provider_tiktok.conversions.sources.sql import SqlSource
 
 _ORDERS = re.compile(r"\border\s+by\b", re.IGNORECASE)
@@ -45,11 +48,7 @@ def open_query(
     if not isinstance(sql, str):
         raise ConfigurationError("sql must be one query, as text.")
     sql = within_part(sql, part, group_by=group_by)
-    if order_by and not _ORDERS.search(sql):
-        raise ConfigurationError(
-            "order_by says that the query orders its rows, but sql has no ORDER BY: add one, or leave "
-            "order_by out."
-        )
+    _check_order(sql, order_by)
     hook = database_hook(sql_conn_id, hook_params=hook_params)
     return SqlSource(
         hook.get_conn, sql, parameters or None, page_size=page_size, order_is_stated=bool(order_by)
@@ -63,13 +62,21 @@ def open_files(
     below: str | None = None,
     part: Mapping[str, Any] | None = None,
     group_by: Sequence[str] = (),
+    sql: str | None = None,
+    order_by: Sequence[str] | None = None,
+    sql_max_memory: str = "1GB",
+    stop: threading.Event | None = None,
     **settings: Any,
-) -> FilesSource:
+) -> FilesSource | QueriedFiles:
     """The records of the files that ``path`` names, or of a part.
 
     :param part: of ``split_files``, in place of ``path``.
     :param group_by: columns whose equal values belong together, which a part must not cut.
     :param below: folder that local files may not lead out of, links resolved; ``None``: they may be anywhere.
+    :param sql: a query over the files, whose rows take the place of theirs.
+    :param order_by: columns the query is said to order by; ``None`` where its order may change.
+    :param sql_max_memory: what the query may hold in memory.
+    :param stop: set by another thread to end the query.
     :param settings: of ``FilesSource``; those that are ``None`` are left to it.
     :raises ConfigurationError: no file is named, or a setting is wrong.
     """
@@ -81,6 +88,8 @@ def open_files(
     if part is not None:
         if path is not None:
             raise ConfigurationError("Give path or part: one of the two.")
+        if sql is not None:
+            raise ConfigurationError("sql: a query reads whole files; give path instead of part.")
         check_part(part, group_by=group_by, encoding=given.get("encoding", "utf-8"))
         files = find_files(part["files"], conn_id=storage_conn_id)
         if "size" not in part:
@@ -88,7 +97,24 @@ def open_files(
         return FilesSource([PartOfFile(files[0], part)], **{**given, "format": part.get("format")})
     if path is None:
         raise ConfigurationError("path: give a file, a folder, a pattern or several of them.")
-    return FilesSource(find_files(path, conn_id=storage_conn_id, below=below), **given)
+    files = find_files(path, conn_id=storage_conn_id, below=below)
+    if sql is None:
+        return FilesSource(files, **given)
+    from airflow_provider_tiktok.conversions.sources.queried_files import QueriedFiles
+
+    _check_order(sql, order_by)
+    is_ordered = bool(order_by)
+    return QueriedFiles(
+        files, sql=sql, order_is_stated=is_ordered, max_memory=sql_max_memory, stop=stop, **given
+    )
+
+
+def _check_order(sql: str, order_by: Sequence[str] | None) -> None:
+    """Nothing, where the query orders its rows or is not said to."""
+    if order_by and not _ORDERS.search(sql):
+        raise ConfigurationError(
+            "order_by says that the query orders its rows, but sql has no ORDER BY: add one, or leave it out."
+        )
 
 
 def database_hook(

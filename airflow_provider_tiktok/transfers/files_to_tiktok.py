@@ -53,13 +53,22 @@ class FilesReader(DeliverEventsOperator):
     :param csv_skip_rows: lines above the header of CSV and TSV files, such as a title.
     :param part: one of the parts that ``SplitFilesOperator`` gives, for ``.expand(part=...)``, in place of
         ``path``. With ``group_by`` that operator must know it, too.
+    :param sql: one ``SELECT`` over the table ``files``, which has the rows of all files (templated, also from
+        a file ending in ``.sql``); its rows are sent in place of the files'. DuckDB runs it, inside the task
+        and without a way to other files or addresses. Needs the extra ``duckdb``.
+    :param order_by: columns that ``sql`` itself orders by and that tell every row apart. Naming them says
+        that the same files give the same rows in the same order, so that a retry can resume.
+    :param sql_max_memory: what DuckDB may hold; beyond that it uses a temporary folder, encrypted.
     """
 
-    file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id", "part")
+    file_fields: ClassVar[tuple[str, ...]] = ("path", "storage_conn_id", "part", "sql")
     template_fields: Sequence[str] = (*DeliverEventsOperator.template_fields, *file_fields)
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
     path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None]
     storage_conn_id: Rendered[str | None]
+    sql: Rendered[str | None]
 
     def __init__(
         self,
@@ -74,6 +83,9 @@ class FilesReader(DeliverEventsOperator):
         csv_quote: str = '"',
         csv_skip_rows: int = 0,
         part: Mapping[str, Any] | XComArg | None = None,
+        sql: str | XComArg | None = None,
+        order_by: Sequence[str] | None = None,
+        sql_max_memory: str = "1GB",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,6 +99,9 @@ class FilesReader(DeliverEventsOperator):
         self.csv_quote = csv_quote
         self.csv_skip_rows = csv_skip_rows
         self.part = part
+        self.sql = sql
+        self.order_by = order_by
+        self.sql_max_memory = sql_max_memory
         self._files: tuple[str, ...] = ()
 
     def open_source(self) -> Source:
@@ -103,9 +118,13 @@ class FilesReader(DeliverEventsOperator):
             csv_columns=self.csv_columns,
             csv_quote=self.csv_quote,
             csv_skip_rows=self.csv_skip_rows,
-            hive_columns=bool(self.mapping),
+            hive_columns=bool(self.mapping or self.sql),
             part=self.part,
             group_by=self.group_by,
+            sql=self.sql,
+            order_by=self.order_by,
+            sql_max_memory=self.sql_max_memory,
+            stop=self._stop,
         )
         self._files = source.files if self.part is None else tuple(map(shown_path, self.part["files"]))
         return source

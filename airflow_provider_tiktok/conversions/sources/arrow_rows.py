@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from importlib import import_module
+from io import BufferedReader
 from typing import IO, Any, Final
 
 from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES, CHUNK_ROWS, ColumnChunk
@@ -66,19 +67,49 @@ def read_parquet(stream: IO[bytes], *, options: TableOptions) -> Table:
 
     :raises ConfigurationError: the file is no Parquet file or is cut off.
     """
+    file, arrow = _open_parquet(stream, options=options)
+    columns = distinct_columns(file.schema_arrow.names, source=options.name)
+    return Table(columns=columns, chunks=_file_chunks(file, columns, options=options, arrow=arrow))
+
+
+def parquet_schema(stream: IO[bytes], options: TableOptions) -> Iterator[Any]:
+    """The Arrow schema of the file, under names that tell its columns apart; raises as ``read_parquet``."""
+    file, arrow = _open_parquet(stream, options=options, shares_texts=False)
+    columns = distinct_columns(file.schema_arrow.names, source=options.name)
+    types = [field.type for field in file.schema_arrow]
+    kinds = [kind.value_type if arrow.types.is_dictionary(kind) else kind for kind in types]
+    yield arrow.schema(list(zip(columns, kinds, strict=True)))
+
+
+def parquet_batches(stream: IO[bytes], options: TableOptions) -> Iterator[Any]:
+    """The file's rows as Arrow batches, under the names of ``parquet_schema``; raises as ``read_parquet``."""
+    file, arrow = _open_parquet(stream, options=options, shares_texts=False)
+    columns = distinct_columns(file.schema_arrow.names, source=options.name)
+    for page in _file_pages(file, options=options, arrow=arrow, shares_texts=False):
+        yield arrow.RecordBatch.from_arrays(page.columns, names=list(columns))
+
+
+def _open_parquet(stream: IO[bytes], *, options: TableOptions, shares_texts: bool = True) -> tuple[Any, Any]:
+    """The open file, and pyarrow.
+
+    :param shares_texts: whether a text that the file keeps once is kept once in memory, too.
+    """
+    if not isinstance(stream, BufferedReader) or not stream.seekable():
+        raise ConfigurationError(
+            f"{options.name}: a Parquet file is packed inside and is read from its end. Unpack it, and put "
+            "it where parts of a file can be read."
+        )
     parquet = import_arrow("pyarrow.parquet", purpose=f"{options.name}: a Parquet file")
     arrow = import_arrow("pyarrow", purpose=f"{options.name}: a Parquet file")
     try:
         metadata = parquet.read_metadata(stream)
-        file = parquet.ParquetFile(
-            stream, metadata=metadata, read_dictionary=_shared_texts(metadata), buffer_size=1 << 20
-        )
+        shared = _shared_texts(metadata) if shares_texts else None
+        file = parquet.ParquetFile(stream, metadata=metadata, read_dictionary=shared, buffer_size=1 << 20)
     except (arrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _damaged(options) from None
-    columns = distinct_columns(file.schema_arrow.names, source=options.name)
-    return Table(columns=columns, chunks=_file_chunks(file, columns, options=options, arrow=arrow))
+    return file, arrow
 
 
 def chunks_of(table: Any, *, columns: Sequence[str]) -> Iterator[ColumnChunk]:
@@ -330,9 +361,16 @@ _READERS: tuple[tuple[str, _Read], ...] = (
 def _file_chunks(
     file: Any, columns: Sequence[str], *, options: TableOptions, arrow: Any
 ) -> Iterator[LinedChunk]:
+    for page in _file_pages(file, options=options, arrow=arrow):
+        for chunk in chunks_of(page, columns=columns):
+            yield LinedChunk(chunk, None)
+
+
+def _file_pages(file: Any, *, options: TableOptions, arrow: Any, shares_texts: bool = True) -> Iterator[Any]:
     row_groups = options.row_groups
     for place in range(file.metadata.num_row_groups) if row_groups is None else row_groups:
-        size = _rows_at_once(file.metadata.row_group(place), file.schema, options=options)
+        group = file.metadata.row_group(place)
+        size = _rows_at_once(group, file.schema, options=options, shares_texts=shares_texts)
         batches = file.iter_batches(batch_size=size, row_groups=[place])
         while True:
             try:
@@ -341,8 +379,7 @@ def _file_chunks(
                 raise _damaged(options) from None
             if page is None:
                 break
-            for chunk in chunks_of(page, columns=columns):
-                yield LinedChunk(chunk, None)
+            yield page
 
 
 def _shared_texts(metadata: Any) -> list[str]:
@@ -366,7 +403,7 @@ def _can_be_shared(kind: Any) -> bool:
     return kind.logical_type.type in ("STRING", "NONE", "JSON", "ENUM") and ".key_value." not in kind.path
 
 
-def _rows_at_once(group: Any, schema: Any, *, options: TableOptions) -> int:
+def _rows_at_once(group: Any, schema: Any, *, options: TableOptions, shares_texts: bool = True) -> int:
     """How many rows of a row group are read at once, told from what it says of itself.
 
     :raises ConfigurationError: it unfolds to far more than it is.
@@ -375,7 +412,9 @@ def _rows_at_once(group: Any, schema: Any, *, options: TableOptions) -> int:
     for place in range(group.num_columns):
         column = group.column(place)
         _check_column(column, schema.column(place), options=options)
-        width += _width(column, schema.column(place), n_rows=max(group.num_rows, 1))
+        kind = schema.column(place)
+        is_shared = shares_texts and _can_be_shared(kind)
+        width += _width(column, kind, n_rows=max(group.num_rows, 1), is_shared=is_shared)
     return max(1, min(options.page_size, int(CHUNK_BYTES / max(width, 1))))
 
 
@@ -389,14 +428,12 @@ def _check_column(column: Any, kind: Any, *, options: TableOptions) -> None:
         )
 
 
-def _width(column: Any, kind: Any, *, n_rows: int) -> float:
+def _width(column: Any, kind: Any, *, n_rows: int, is_shared: bool) -> float:
     """Bytes of a row's values in the column, as far as can be told."""
     size: int = column.total_uncompressed_size
     n_values: int = column.num_values
     n_bytes: int = max(kind.length or 0, 8)
-    may_repeat = "DELTA_BYTE_ARRAY" in column.encodings or (
-        _repeats_texts(column) and not _can_be_shared(kind)
-    )
+    may_repeat = "DELTA_BYTE_ARRAY" in column.encodings or (_repeats_texts(column) and not is_shared)
     if may_repeat:  # each row may have the longest value
         return max(size / n_rows, min(size, CHUNK_BYTES / 64))
     return max(size / n_rows, n_values / n_rows * n_bytes)

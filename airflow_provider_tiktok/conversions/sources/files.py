@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk, rows_of
@@ -43,6 +43,8 @@ from airflow_provider_tiktok.conversions.sources.tables import (
     find_repeated,
 )
 from airflow_provider_tiktok.conversions.sources.text import find_encoding, text_of
+
+T = TypeVar("T")
 
 
 class FilesSource:
@@ -115,6 +117,11 @@ class FilesSource:
         self._replay = Replay()
 
     @property
+    def formats(self) -> frozenset[str]:
+        """The formats of the files."""
+        return frozenset(self._formats)
+
+    @property
     def columns(self) -> tuple[str, ...] | None:
         """Columns of the file that the latest row is of, as soon as the first row was taken.
 
@@ -170,7 +177,7 @@ class FilesSource:
         for path, name in zip(self._paths, self._formats, strict=True):
             with explained(path), ExitStack() as stack:
                 table = self._open(path, format=name, stack=stack)
-                shared = partitions_of(path) if self._hive_columns else {}
+                shared = self._shared(path)
                 columns = table.columns and tuple(dict.fromkeys((*table.columns, *shared)))
                 if _TABULAR.issuperset(self._formats):
                     self._columns = columns or self._columns
@@ -188,12 +195,45 @@ class FilesSource:
         kept = RecordChunk([row for _, row in taken])
         return LinedChunk(kept, None if lines is None else [lines[place] for place, _ in taken])
 
+    def headers(self) -> list[tuple[str, ...]]:
+        """The columns that each file declares; none for JSON and for a file with nothing in it.
+
+        :raises ConfigurationError: as of ``chunks``.
+        :raises TransientError: likewise.
+        """
+        found = []
+        for path, name in zip(self._paths, self._formats, strict=True):
+            with explained(path), ExitStack() as stack:
+                columns = self._open(path, format=name, stack=stack).columns
+                found.append(tuple(dict.fromkeys((*columns, *self._shared(path)))) if columns else ())
+        return found
+
+    def read_each(
+        self, read: Callable[[Any, TableOptions], Iterable[T]]
+    ) -> Generator[tuple[dict[str, str | None], T], None, None]:
+        """What a reader makes of each file's unpacked bytes, file by file, beside the columns of its folders.
+
+        Raises as ``chunks`` does.
+        """
+        for path, name in zip(self._paths, self._formats, strict=True):
+            with explained(path), ExitStack() as stack:
+                plain = self._plain(path, format=name, stack=stack)
+                for part in read(plain, self._options(path, format=name)):
+                    yield self._shared(path), part
+
+    def _shared(self, path: FilePath) -> dict[str, str | None]:
+        return partitions_of(path) if self._hive_columns else {}
+
     def _open(self, path: FilePath, *, format: str, stack: ExitStack) -> Table:
+        plain = self._plain(path, format=format, stack=stack)
+        return _READERS[format](plain, self._options(path, format=format), stack)
+
+    def _plain(self, path: FilePath, *, format: str, stack: ExitStack) -> BufferedReader:
         stream = buffered(stack.enter_context(path.open("rb")))
         compression = find_compression(stream) if self._compression == "auto" else self._compression
-        plain = stack.enter_context(unpacked(stream, compression=compression))
+        plain: BufferedReader = stack.enter_context(unpacked(stream, compression=compression))
         check_head(plain.peek(4096)[:4096], name=shown_path(path), format=format, encoding=self._encoding)
-        return _READERS[format](plain, self._options(path, format=format), stack)
+        return plain
 
     def _options(self, path: FilePath, *, format: str) -> TableOptions:
         return TableOptions(
@@ -226,11 +266,6 @@ def _read_csv(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
 
 
 def _read_parquet(stream: Any, options: TableOptions, stack: ExitStack) -> Table:
-    if not isinstance(stream, BufferedReader) or not stream.seekable():
-        raise ConfigurationError(
-            f"{options.name}: a Parquet file is packed inside and is read from its end. Unpack it, and put "
-            "it where parts of a file can be read."
-        )
     return read_parquet(stream, options=options)
 
 

@@ -273,3 +273,12 @@ def test_a_name_that_comes_twice_and_is_mapped(send: Any, tmp_path: Path, tiktok
     assert tiktok.requests == []
     both = {**MAPPING, "user.email": ["email (column 2)", "email (column 3)"]}
     assert send(path, mapping=both, defaults={"event": "Purchase"})["accepted"] == 1
+
+
+def test_query_over_files(send: Any, tmp_path: Path, tiktok: Simulator):
+    """The rows of a query over the files are sent in place of theirs."""
+    write_lines(tmp_path / "a.jsonl", 1, 2, 3)
+    sql = "SELECT * FROM files WHERE event_id <> 'o-2' ORDER BY event_id"
+    assert send(tmp_path / "a.jsonl", sql=sql, order_by=["event_id"])["accepted"] == 2
+    with pytest.raises(PermanentFailure, match="no ORDER BY"):
+        send(tmp_path / "a.jsonl", sql="FROM files", order_by=["event_id"])

@@ -189,7 +189,7 @@ def read():
 
 def tell(context):
     with open({told!r}, "a") as file:
-        file.write(repr(dict(context)))
+        file.write(repr(dict(context.items())))
 
 with DAG("{dag_id}", schedule=None, default_args={{"on_success_callback": tell}}) as dag:
     @task.tiktok_events(event_source="offline")

@@ -26,6 +26,7 @@ from airflow_provider_tiktok.conversions.liveramp.records import LiveRampRecords
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.sources.produced import ProducedSource
+from airflow_provider_tiktok.conversions.sources.queried_files import QueriedFiles
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.conversions.sources.sql import SqlSource
 from tests.conversions.delivery.ledger import Ledger
@@ -72,6 +73,12 @@ def of_query(folder: Path) -> Source:
     return SqlSource(lambda: sqlite3.connect(database), "SELECT * FROM orders")
 
 
+def of_queried_file(folder: Path) -> Source:
+    file = folder / "orders.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in BAD))
+    return QueriedFiles([file], sql="FROM files")
+
+
 def _file(path: Path, text: str) -> Source:
     path.write_text(text)
     return FilesSource([path])
@@ -85,6 +92,7 @@ PLACES: dict[Callable[[Path], Source], str | None] = {
     of_records: None,
     of_function: None,
     of_query: None,
+    of_queried_file: None,
 }
 """How a source is made, and where its second row stands; ``None`` where the row's number says all."""
 
@@ -111,7 +119,7 @@ def test_a_letter_names_the_place(make: Any, wrap: Any, tmp_path: Path) -> None:
 
 def test_every_source_is_here() -> None:
     """A source that nobody tried above fails this test."""
-    tried = {RecordsSource, ProducedSource, SqlSource, FilesSource, *WRAPPERS}
+    tried = {RecordsSource, ProducedSource, SqlSource, FilesSource, QueriedFiles, *WRAPPERS}
     found = set()
     for module in pkgutil.walk_packages(conversions.__path__, f"{conversions.__name__}."):
         for _, one in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
