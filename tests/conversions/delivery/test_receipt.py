@@ -55,7 +55,7 @@ def receipt_of(tally: Tally) -> Receipt:
         ([Outcome.ACCEPTED, Outcome.ACCEPTED], "Of the others: 2 accepted."),
         ([Outcome.SKIPPED], "Of the others: 1 skipped."),
         ([Outcome.UNDELIVERED, Outcome.UNCONFIRMED], "Of the others: 1 unconfirmed, 1 undelivered."),
-        ([], "max_rejected=0. "),
+        ([], "raise max_rejected=0: 1 of 1 events were rejected."),
     ],
 )
 def test_what_became_of_the_others_is_told_by_counts(outcomes: list[Outcome], words: str) -> None:

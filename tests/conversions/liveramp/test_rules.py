@@ -79,8 +79,11 @@ def test_a_quantity_that_is_none_costs_the_event_that_field_alone(quantity: Any,
 def test_unresolved_placeholders_never_leave(name: str) -> None:
     """The placeholders of LiveRamp's own mobile examples must be resolved, or are left out."""
     user = {"envelope": ENVELOPE, name: "{{" + name.upper() + "}}"}
+    event = prepared(app_record(user=user))
     told = [*faults(app_record(user=user)), *warnings(app_record(user=user))]
+    told += [(one.path, one.reason) for one in event.dropped]
     assert told == [(f"user.{name}", "unresolved_template")]
+    assert faults(app_record(user=user)) == []
 
 
 @pytest.mark.parametrize(
