@@ -244,7 +244,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "source-integration-name": "SQL databases",
                 "target-integration-name": "LiveRamp",
-                "python-module": "airflow_provider_tiktok.transfers.sql_to_tiktok",
+                "python-module": "airflow_provider_tiktok.transfers.sql_to_liveramp",
             },
             {
                 "source-integration-name": "Files of conversions",
@@ -254,7 +254,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "source-integration-name": "Files of conversions",
                 "target-integration-name": "LiveRamp",
-                "python-module": "airflow_provider_tiktok.transfers.files_to_tiktok",
+                "python-module": "airflow_provider_tiktok.transfers.files_to_liveramp",
             },
             {
                 "source-integration-name": "Python",
