@@ -9,12 +9,12 @@ what fails here is a line in the log.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_tiktok.assets.tiktok import EVENT_SOURCES, create_asset, make_uri
 
@@ -80,14 +80,15 @@ def _report(events: Any, *, uri: str, outlets: Sequence[Any], extra: dict[str, A
 
 def _add(accessor: Any, asset: Any, *, extra: dict[str, Any]) -> None:
     """Report under the name that some DAG gave the address already; else the address is the name."""
+    told = extra if AIRFLOW_V_3_1_PLUS else _plain_values(extra)
     if _IS_AIRFLOW_2:
-        accessor.add(asset, extra=_make_hashable(extra))
+        accessor.add(asset, extra=told)
         return
     try:
-        accessor.add(type(asset).ref(uri=asset.uri), extra)
+        accessor.add(type(asset).ref(uri=asset.uri), told)
     except Exception:
         log.debug("No DAG knows %s yet.", asset.uri)
-        accessor.add(asset, extra=extra)
+        accessor.add(asset, extra=told)
 
 
 def _takes_events(alias: Any) -> bool:
@@ -104,24 +105,13 @@ def _takes_events(alias: Any) -> bool:
         return bool(session.query(DatasetAliasModel).filter_by(name=alias.name).count())
 
 
-class _HashableDict(dict[str, Any]):
-    """A dict that a set takes, as long as nobody changes it."""
+def _plain_values(extra: dict[str, Any]) -> dict[str, Any]:
+    """The extra without its lists and dicts.
 
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(json.dumps(self, sort_keys=True, default=str))
-
-
-def _make_hashable(value: Any) -> Any:
-    """The same value to JSON and to readers, and one that a set takes.
-
-    Airflow 2 compares what comes through an alias in a set, and fails a task whose event's extra holds a
-    dict or a list.
+    Airflow before 3.1 puts what comes through an alias into a set, 3.0 on its server: any other value fails
+    the task after its upload.
     """
-    if isinstance(value, Mapping):
-        return _HashableDict({name: _make_hashable(item) for name, item in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(_make_hashable(item) for item in value)
-    return value
+    return {name: value for name, value in extra.items() if not isinstance(value, dict | list | tuple)}
 
 
 def _is_literal(value: Any) -> bool:

@@ -258,7 +258,7 @@ def test_retry_delivers_the_rest(
 def test_an_upload_is_kept_as_an_event_of_its_asset(
     folder: Path, tiktok: Simulator, airflow_home: Path, read_database: Read
 ):
-    """The event holds the receipt, lists and all."""
+    """The event holds the receipt; before Airflow 3.1, which would fail the task, without its lists."""
     source = (HEAD + REPORTING).format(folder=str(folder))
     dag = load_module(source, name="reporting", folder=airflow_home / "dags").dag
     if AIRFLOW < (3, 0):
@@ -268,4 +268,4 @@ def test_an_upload_is_kept_as_an_event_of_its_asset(
     ((extra,),) = read_database(f"SELECT extra FROM {table} WHERE source_dag_id = 'reporting'")
     told = as_object(extra)
     assert (told["event_source"], told["accepted"], told["rejected"]) == ("offline", 1, 1)
-    assert [finding["count"] for finding in told["violations"]] == [1]
+    assert ("violations" in told) is (AIRFLOW >= (3, 1))

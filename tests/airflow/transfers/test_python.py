@@ -324,7 +324,9 @@ def test_decorated_functions_in_a_dag(
     )
     assert len(rendered) == 10
     shown = "".join((str(rendered), *capfd.readouterr(), caplog.text))
-    ours = [line for line in shown.splitlines() if "Returned value was" not in line]
+    # What the DAG's own tasks gave; Airflow 3.0 shows it in its requests, too.
+    of_the_dag = ("Returned value was", "task_id='addresses'", "task_id='spread'")
+    ours = [line for line in shown.splitlines() if not any(words in line for words in of_the_dag)]
     assert not any(CANARY in line for line in ours)
     assert CANARY not in told.read_text()
     assert PASSWORD not in told.read_text()
