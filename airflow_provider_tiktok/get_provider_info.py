@@ -257,6 +257,11 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_tiktok.transfers.files_to_liveramp",
             },
             {
+                "source-integration-name": "Files of conversions",
+                "target-integration-name": "TikTok Events API",
+                "python-module": "airflow_provider_tiktok.transfers.preview",
+            },
+            {
                 "source-integration-name": "Python",
                 "target-integration-name": "TikTok Events API",
                 "python-module": "airflow_provider_tiktok.transfers.python_to_tiktok",

@@ -76,6 +76,15 @@ def test_links_lead_somewhere() -> None:
     assert [target for target in re.findall(r"\]\(#([^)]+)\)", PAGE) if target not in headings] == []
 
 
+def test_preview(simulator: tiktok.Simulator, orders: Path) -> None:
+    """The preview finds all orders ready, and sends nothing."""
+    run = run_dag(_block("TikTokPreviewOperator"), dag_id="preview_of_orders", conf={"file": str(orders)})
+    assert state_of(run) == "success"
+    told = run.get_task_instance("preview").xcom_pull(task_ids="preview")
+    assert (told["events"], told["match_keys"]) == ({"ready": 3}, {"email": 3})
+    assert simulator.requests == []
+
+
 def test_sql_over_files(simulator: tiktok.Simulator, orders: Path) -> None:
     """The query's rows are sent, under names that need no mapping."""
     run = run_dag(_block("sql_over_files"), dag_id="sql_over_files", conf={"file": str(orders)})
