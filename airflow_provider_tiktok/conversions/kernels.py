@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -514,8 +515,26 @@ _RUNS: Final = frozenset(
 )
 
 
+_SPELT: Final = re.compile(r"(?>(?:\+?1[ .-]?)?+\(?[2-9][0-9]{2}\)?[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}\n)++")
+"""The usual spellings of North American numbers."""
+_MARKS: Final = str.maketrans("", "", "+ ().-")
+
+
+@lru_cache(maxsize=1)
+def _is_north_american() -> Callable[[str], Any]:
+    """What tells whether a number is one of the plan of the United States, by the library's own pattern."""
+    from phonenumbers import PhoneMetadata
+
+    plan = PhoneMetadata.metadata_for_region("US")
+    lines = plan.fixed_line if plan is not None else None
+    pattern = lines.national_number_pattern if lines is not None else None
+    return re.compile(rf"\+1(?:{pattern or '(?!)'})").fullmatch
+
+
 def plain_phones(default: str | None) -> QuickColumn:
-    """The digests of North American numbers in full, where no other country is named.
+    """The digests of North American numbers, where no other country is named.
+
+    Those without their country code must be of the plan, and their country named.
 
     A column's values are a number, the region named for it, and the person's country.
 
@@ -528,8 +547,14 @@ def plain_phones(default: str | None) -> QuickColumn:
         if text is None or text.count("\n") != len(column) + 1:
             return None
         named = {region or country or default for region, country in set(zip(*regions, strict=True))}
-        if not named <= _NORTH_AMERICA or not _NORTH_AMERICANS.fullmatch(text, 1):
+        if not named <= _NORTH_AMERICA:
             return None
+        if not _NORTH_AMERICANS.fullmatch(text, 1):
+            if None in named or not _SPELT.fullmatch(text, 1):
+                return None
+            phones = ["+1" + digits[-10:] for digits in _lines(text.translate(_MARKS))]
+            if not all(map(_is_north_american(), phones)):
+                return None
         return digests_of(phones) if _RUNS.isdisjoint(phones) else None
 
     return quick
