@@ -237,7 +237,7 @@ def test_a_slow_receiver_holds_nobody(
     assert "no whole answer within" in caplog.text
 
 
-def test_a_missing_connection_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_connection_is_a_warning(airflow_home: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A webhook connection that is not there is named in a warning."""
     post_quietly({}, url=None, conn_id="nowhere")
     assert "connection 'nowhere' is not defined" in caplog.text

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,8 @@ from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOpera
 from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 from tests.airflow.running import Task
+
+AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
 N_ORDERS = 30
 
@@ -98,12 +101,13 @@ def test_a_table_in_fifteen_lines(run_dag: Callable[..., Any], shop: Path, tikto
     assert tiktok.ledger.summary()["live"]["repeats"] == 0
     sent = {one.map_index: one for one in run.get_task_instances() if one.task_id == "send"}
     names = [sent[index].rendered_map_index for index in sorted(sent)]
-    assert names == [
+    in_words = [
         "order_id below 8",
         "order_id from 8 below 16",
         "order_id from 16 below 23",
         "order_id from 23",
     ]
+    assert names == (in_words if AIRFLOW >= (3, 0) else [None] * 4)  # Airflow 2 shows numbers
     told = run.get_task_instance("receipt").xcom_pull(task_ids="send", key="receipt", map_indexes=1)
     assert told["source"] == "part 2 of 4: order_id from 8 below 16"
     assert told["host"]
@@ -278,6 +282,7 @@ def test_liveramp_takes_parts_by_session(shop: Path, task: Task) -> None:
     assert sum(map(len, sessions)) == len(set.union(*sessions)) == 10
 
 
+@pytest.mark.skipif(AIRFLOW < (3, 0), reason="Airflow 2 shows a mapped task's number")
 def test_tasks_mapped_over_files_bear_their_names(run_dag: Callable[..., Any], tmp_path: Path) -> None:
     """In the grid stands the file, not its number."""
     paths = [str(tmp_path / name) for name in ("monday.jsonl", "tuesday.jsonl")]
