@@ -63,9 +63,9 @@ def tiktok(simulator: Simulator, define_connection: Callable[..., None]) -> Simu
     return simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def airflow_home() -> Path:
-    """Airflow's home with a migrated database."""
+    """Airflow's home with a migrated database, there before a look-up opens one that is empty."""
     return migrated_home()
 
 

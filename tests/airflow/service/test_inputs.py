@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.exceptions import ParamValidationError
-from airflow.providers.common.compat.sdk import Param
+from airflow.providers.common.compat.sdk import Param, ParamValidationError
 
 from airflow_provider_tiktok.service.inputs import ADDED, CREDENTIAL_NAMES, NOTES, REFUSED, form_fields
 
