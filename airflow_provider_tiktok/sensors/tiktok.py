@@ -54,8 +54,8 @@ log = logging.getLogger(__name__)
 _GRACE_S = 60.0
 
 # A task that is resumed before the scheduler has heard that its first process ended is taken for lost, and
-# is tried once more (seen on Airflow 3.3).
-_LEAST_DEFERRAL_S = 5.0
+# is tried once more or fails (seen on Airflow 3.3, whose scheduler can be 5 s behind).
+_LEAST_DEFERRAL_S = 10.0
 
 COUNTED_KEY = "tiktok_counted"
 """XCom key of what TikTok had counted when the wait ended."""

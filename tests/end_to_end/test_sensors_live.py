@@ -123,8 +123,8 @@ def test_deferred_sensor_is_resumed_when_the_pixel_turns_active(
 @pytest.mark.parametrize(
     ("dag_id", "arguments", "state"),
     [
-        ("sensor_timed_out", {"timeout": 9}, "failed"),
-        ("sensor_skipped", {"timeout": 9, "soft_fail": True}, "skipped"),
+        ("sensor_timed_out", {"timeout": 14}, "failed"),
+        ("sensor_skipped", {"timeout": 14, "soft_fail": True}, "skipped"),
     ],
 )
 def test_deferred_sensor_times_out(
@@ -140,7 +140,7 @@ def test_deferred_sensor_times_out(
     stack.wait(dag_id, run_id)
     ended = stack.task(dag_id, run_id, "wait")
     assert (ended["state"], ended["try_number"]) == (state, 1)
-    assert 2 <= count(simulator, LIST) <= 9 / INTERVAL_S + 2
+    assert 2 <= count(simulator, LIST) <= 14 / INTERVAL_S + 2
     assert "The timeout is over. Last seen: pixel" in stack.log(dag_id, run_id, "wait")
 
 
