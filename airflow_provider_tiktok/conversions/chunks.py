@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -155,7 +154,7 @@ def rows_of(chunks: Generator[Chunk, None, None]) -> Generator[Row, None, None]:
         yield from _each_row(chunks)
 
 
-def _each_row(chunks: Iterator[Chunk]) -> Iterator[Row]:
+def _each_row(chunks: Iterable[Chunk]) -> Iterator[Row]:
     for chunk in chunks:
         for place in range(len(chunk)):
             yield chunk.row(place)
@@ -163,14 +162,7 @@ def _each_row(chunks: Iterator[Chunk]) -> Iterator[Row]:
 
 def rows_in(chunks: Iterable[Chunk]) -> list[Row]:
     """The rows of chunks that are at hand."""
-    return [chunk.row(place) for chunk in chunks for place in range(len(chunk))]
-
-
-def chunks_of_rows(rows: Generator[Row, None, None]) -> Generator[Chunk, None, None]:
-    """Rows that come one by one, in chunks; closing it closes the rows."""
-    with closing(rows):
-        while part := list(islice(rows, CHUNK_ROWS)):
-            yield RecordChunk(part)
+    return list(_each_row(chunks))
 
 
 def part_of(chunk: Chunk, start: int, stop: int) -> Chunk:
@@ -191,8 +183,7 @@ def joined(first: Chunk | None, second: Chunk) -> Chunk:
     if first is None:
         return second
     if first.names is None or first.names != second.names:
-        chunks = (first, second)
-        return RecordChunk([chunk.row(place) for chunk in chunks for place in range(len(chunk))])
+        return RecordChunk(rows_in((first, second)))
     length = len(first)
     return ColumnChunk(
         {name: [*first.column(name), *second.column(name)] for name in first.names},

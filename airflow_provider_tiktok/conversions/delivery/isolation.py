@@ -19,6 +19,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from msgspec import structs
+
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
 from airflow_provider_tiktok.conversions.errors import (
@@ -219,25 +221,13 @@ class _Isolation:
             self._report.settled.append(guilty)
             self._prove(self._doubt.clear())
             return
-        innocent = Settled(
-            item=encoded.item,
-            outcome=Outcome.UNDELIVERED,
-            reason="not_taken",
-            code=answer.code,
-            request_id=answer.request_id,
-        )
+        innocent = _lost(encoded, answer, is_unconfirmed=False)
         words = (answer.code, answer.http_status, answer.message)
         self._suspect(Suspect(words=words, guilty=guilty, innocent=innocent, error=_refused_whole(answer)))
 
     def _fail_alone(self, encoded: Encoded, error: RequestError | ConfigurationError) -> None:
         """An event whose request fails for good: set aside if others are taken, so that it holds none up."""
-        aside = Settled(
-            item=encoded.item,
-            outcome=Outcome.UNDELIVERED,
-            reason="set_aside",
-            code=error.code,
-            request_id=error.request_id,
-        )
+        aside = structs.replace(_lost(encoded, error, is_unconfirmed=False), reason="set_aside")
         innocent = _lost(encoded, error, is_unconfirmed=error.is_unconfirmed)
         words = (type(error), error.code, getattr(error, "http_status", None))
         suspect = Suspect(words=words, guilty=aside, innocent=innocent, error=error)
@@ -375,13 +365,13 @@ def _rejected(encoded: Encoded, answer: Answer, *, message: str) -> Settled:
     )
 
 
-def _lost(encoded: Encoded, error: Exception, *, is_unconfirmed: bool) -> Settled:
+def _lost(encoded: Encoded, why: Exception | Answer, *, is_unconfirmed: bool) -> Settled:
     return Settled(
         item=encoded.item,
         outcome=Outcome.UNCONFIRMED if is_unconfirmed else Outcome.UNDELIVERED,
         reason="answer_lost" if is_unconfirmed else "not_taken",
-        code=getattr(error, "code", None),
-        request_id=getattr(error, "request_id", None),
+        code=getattr(why, "code", None),
+        request_id=getattr(why, "request_id", None),
     )
 
 

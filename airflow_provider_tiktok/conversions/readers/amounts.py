@@ -41,7 +41,6 @@ class _Amount:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._scale = _scale_of(settings["scale"]) if "scale" in settings else None
         self._pattern: re.Pattern[str] | None = None
-        self._decimal = "."
         self._marks: dict[int, str] = {}
         self._has_odd_symbol = not {*settings.get("symbol", "")}.isdisjoint({settings.get("decimal", ".")})
         self._example = "12.50"
@@ -49,7 +48,7 @@ class _Amount:
             self._compile(settings)
 
     def _compile(self, settings: Mapping[str, Any]) -> None:
-        self._decimal = decimal = _mark(settings.get("decimal", "."), argument="decimal")
+        decimal = _mark(settings.get("decimal", "."), argument="decimal")
         thousands = _mark(settings["thousands"], argument="thousands") if "thousands" in settings else None
         symbol = settings.get("symbol", "")
         if decimal == thousands:
