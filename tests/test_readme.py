@@ -23,30 +23,23 @@ from airflow_provider_tiktok import simulator as tiktok
 from airflow_provider_tiktok.get_provider_info import get_provider_info
 from tests.end_to_end.dag_runs import load_module, migrated_home, receipt_of, run_dag, state_of
 from tests.end_to_end.orders import order, write_database
+from tests.pages import block_with, python_blocks, simulated_tiktok
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text()
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+BLOCKS = python_blocks(README)
 DAGS = [block for block in BLOCKS if "with DAG(" in block]
 
 
 def _block(words: str) -> str:
-    (block,) = [block for block in BLOCKS if words in block]
-    return block
+    return block_with(words, BLOCKS)
 
 
 @pytest.fixture
 def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[tiktok.Simulator]:
     """A simulated TikTok behind the connection that the README asks for."""
-    with tiktok.Simulator() as simulator:
-        connection = {
-            "conn_type": "tiktok",
-            "host": simulator.url,
-            "password": tiktok.DEFAULT_TOKEN,
-            "extra": {"pixel_code": tiktok.DEFAULT_PIXEL_CODE, "advertiser_id": tiktok.DEFAULT_ADVERTISER_ID},
-        }
-        monkeypatch.setenv("AIRFLOW_CONN_TIKTOK_DEFAULT", json.dumps(connection))
+    with simulated_tiktok(monkeypatch) as simulator:
         liveramp = {
             "conn_type": "liveramp",
             "host": simulator.url,

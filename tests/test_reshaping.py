@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -15,28 +14,21 @@ import pytest
 
 from airflow_provider_tiktok import simulator as tiktok
 from tests.end_to_end.dag_runs import receipt_of, run_dag, state_of
+from tests.pages import block_with, python_blocks, simulated_tiktok
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGE = (PROJECT / "docs" / "reshaping.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+BLOCKS = python_blocks(PAGE)
 
 
 def _block(words: str) -> str:
-    (block,) = [block for block in BLOCKS if words in block]
-    return block
+    return block_with(words, BLOCKS)
 
 
 @pytest.fixture
 def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[tiktok.Simulator]:
     """A simulated TikTok behind ``tiktok_default``."""
-    with tiktok.Simulator() as simulator:
-        connection = {
-            "conn_type": "tiktok",
-            "host": simulator.url,
-            "password": tiktok.DEFAULT_TOKEN,
-            "extra": {"pixel_code": tiktok.DEFAULT_PIXEL_CODE},
-        }
-        monkeypatch.setenv("AIRFLOW_CONN_TIKTOK_DEFAULT", json.dumps(connection))
+    with simulated_tiktok(monkeypatch) as simulator:
         yield simulator
 
 
