@@ -551,7 +551,8 @@ class Road:
         findings = Findings()
         columns = self._plan.events(chunk, groups, findings)
         if groups is not None:
-            findings.odd.update(groups.odd, known_again)
+            # What is said of a row of a group names the row, which a note for a column cannot.
+            findings.odd.update(groups.odd, known_again, *findings.notes.values())
         _add_ids(columns, findings)
         self._wire.check(columns, findings)
         if self._require_consent:
