@@ -443,3 +443,23 @@ def test_events_without_an_id_get_the_same_one(event_source: str, more: dict[str
     assert [one[5] for one in expected if one[2] is not None and not one[5]] == []
     for size in SIZES:
         assert told_by_road(record_chunks(rows, size), parts()) == expected
+
+
+def test_a_note_in_a_group_names_its_row() -> None:
+    """By columns and by the rules for one event, also where the group is one row."""
+    row = {"key": 3, "at": 1794770599, "mail": "a@example.com", "country": -3.947578899601223e16, "tags": {}}
+    arguments = {
+        "mapping": {
+            "event_time": "at",
+            "user.email": "mail",
+            "user.phone": {"column": "phone", "region": "country"},
+            "properties.content_ids": {"column": "tags", "split": ";"},
+        },
+        "group_by": ["key"],
+        "defaults": {"event": "Purchase"},
+    }
+    parts = parts_of(arguments, event_source="offline")
+    rows = [{**row, "phone": None}]
+    told = told_by_road([RecordChunk(rows)], parts)
+    assert told == told_by_careful(rows, parts)
+    assert "Row 1: " in str(told)
