@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.chunks import Source, rows_in
 from airflow_provider_tiktok.conversions.delivery.receipt import MATCH_KEYS
 from airflow_provider_tiktok.conversions.delivery.road import Careful, Made
@@ -30,6 +28,7 @@ from airflow_provider_tiktok.conversions.http import HttpReply, HttpRequest
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.event_paths import FLAT_PATHS
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
 from airflow_provider_tiktok.conversions.tiktok.destination import TikTokDestination
 from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
@@ -66,7 +65,7 @@ USUAL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """Fields that most events should have, and what exports call them."""
 
 
-class Field(Struct, frozen=True, kw_only=True):
+class Field(Sealed, frozen=True, kw_only=True):
     """One field of an event beside what it was read from, without their values.
 
     :param path: event path.
@@ -79,7 +78,7 @@ class Field(Struct, frozen=True, kw_only=True):
     read: Mapping[str, str] = {}
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class Shown(Sealed, frozen=True, kw_only=True):
     """One event beside its rows.
 
     :param outcome: ``ready``, ``rejected`` or ``skipped``, and why it is not ready.
@@ -93,7 +92,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     findings: tuple[tuple[str, str, str], ...] = ()
 
 
-class Preview(Struct, frozen=True, kw_only=True):
+class Preview(Sealed, frozen=True, kw_only=True):
     """What becomes of a source's first rows.
 
     :param problems: what keeps a whole run from starting, in words.

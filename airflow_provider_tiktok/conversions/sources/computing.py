@@ -17,9 +17,8 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
-
 from airflow_provider_tiktok.conversions.errors import TransientError
+from airflow_provider_tiktok.conversions.sealed import SealedRecord
 
 Result = TypeVar("Result")
 Answer = TypeVar("Answer")
@@ -31,15 +30,15 @@ LONGEST_END_S = 20.0
 """How long an interrupted computation is waited for; its thread does not outlive the process."""
 
 
-class _Question(Struct):
+class _Question(SealedRecord):
     answer: Callable[[], Any]
 
 
-class _Found(Struct):
+class _Found(SealedRecord):
     result: Any
 
 
-class _Ended(Struct):
+class _Ended(SealedRecord):
     error: BaseException | None
 
 
