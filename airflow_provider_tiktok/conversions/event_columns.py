@@ -49,6 +49,7 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
 )
 from airflow_provider_tiktok.conversions.mapping.mapped import ItemList, Source
 from airflow_provider_tiktok.conversions.mapping.nested import heads_of, leads_inside
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.values import NullValues
 
 CURRENCY: Final = "properties.currency"
@@ -137,22 +138,39 @@ class WireColumns(Protocol):
         """Each event in wire form; what is written of an odd one is never looked at."""
 
 
+class ListedItems(Sealed, frozen=True):
+    """The items in the lists of rows.
+
+    :param sizes: items a row; ``None`` for no list.
+    :param columns: field of an item to its raw values, item after item.
+    """
+
+    sizes: list[int | None]
+    columns: dict[str, list[Any]]
+
+    def owners(self) -> list[int]:
+        """The place of the row that each item is in."""
+        return list(
+            chain.from_iterable(map(repeat, range(len(self.sizes)), (one or 0 for one in self.sizes)))
+        )
+
+
 class RawColumns:
     """The fields of a chunk's rows, in the columns they were found in.
 
     :ivar found: field to its columns, in the order in which they are asked; a value a row.
-    :ivar item_lists: a list of items a row, where records bring such; ``None`` for no list at all.
+    :ivar items: the items that records bring in lists; ``None`` for no list at all.
     :ivar firsts: fields of which only the first value counts, though they take several.
     :ivar odd: places of rows that must be looked at as a whole.
     :ivar left_out: place of a row to why it is left out; these are odd, too.
     """
 
-    __slots__ = ("firsts", "found", "item_lists", "left_out", "odd", "size")
+    __slots__ = ("firsts", "found", "items", "left_out", "odd", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.found: dict[Field, list[Column]] = {}
-        self.item_lists: list[list[Any] | None] | None = None
+        self.items: ListedItems | None = None
         self.firsts: set[Field] = set()
         self.odd: set[int] = set()
         self.left_out: dict[int, str] = {}
@@ -174,6 +192,9 @@ def mapped_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
         if one.field.is_collected and not one.is_collected:
             raw.firsts.add(one.field)
         for number, source in enumerate(one.sources):
+            if source.items is not None:
+                raw.items = _items_in_lists(chunk, source, source.items, raw.odd)
+                continue
             column = _source_column(chunk, source, raw.odd)
             reader = source.reader
             if reader is not None:
@@ -191,27 +212,55 @@ def mapped_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
 
 def _source_column(chunk: Chunk, source: Source, odd: set[int]) -> Column:
     """The raw values of a source; of several columns the tuples of theirs."""
-    if source.items is not None:
-        return _item_lists(chunk, source, source.items, odd)
     columns = [_column(chunk, name, odd) for name in source.columns]
     return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
-def _item_lists(chunk: Chunk, source: Source, items: ItemList, odd: set[int]) -> Column:
-    """The items in the list of each row, by the names of their fields; ``None`` where there is no list."""
-    found: list[Any] = []
+def _items_in_lists(chunk: Chunk, source: Source, items: ItemList, odd: set[int]) -> ListedItems:
+    """The items that the members of a list make in each row."""
+    lists = _plain_lists(chunk, source, items)
+    columns = None if lists is None else items.columns(lists)
+    if lists is None or columns is None:
+        lists = _found_lists(chunk, source, odd)
+        columns = items.columns(lists)
+    if columns is not None:
+        return ListedItems([None if one is None else len(one) for one in lists], columns)
+    made: list[list[Any] | None] = []
+    for place, listed in enumerate(lists):
+        is_odd = False
+        if listed is not None:
+            listed, is_odd = items.plain(listed)
+        if is_odd:
+            odd.add(place)
+        made.append(listed)
+    return _listed_items(made, odd)
+
+
+def _plain_lists(chunk: Chunk, source: Source, items: ItemList) -> Sequence[list[Any] | None] | None:
+    """The lists in one column; ``None`` where they are elsewhere, or not all are lists."""
+    if items.plain_column is None or any(
+        {*map(type, chunk.column(name))} - _NO_TYPE for name in source.columns
+    ):
+        return None
+    column = chunk.column(items.plain_column)
+    return None if {*map(type, column)} - _NO_TYPE - {list} else column
+
+
+_NO_TYPE: Final = frozenset({type(None)})
+
+
+def _found_lists(chunk: Chunk, source: Source, odd: set[int]) -> list[list[Any] | None]:
+    """The list that the way of a source leads to in each row."""
+    lists: list[list[Any] | None] = []
     for place in range(len(chunk)):
-        listed: list[Any] | None = None
+        members: Any = None
         if place not in chunk.unreadable:
             try:
                 members = source.get(_part_of_row(chunk, place, *source.columns))
-                listed, is_odd = items.plain(members) if type(members) is list else (None, False)
             except Exception:  # the careful rules say what is wrong with it
-                is_odd = True
-            if is_odd:
                 odd.add(place)
-        found.append(listed)
-    return found
+        lists.append(members if type(members) is list else None)
+    return lists
 
 
 def _leave_out(raw: RawColumns, chunk: Chunk, mapping: EventMapping, *, skipped: set[int]) -> None:
@@ -310,7 +359,7 @@ def _mark_present(raw: RawColumns, rows: Sequence[Mapping[Any, Any]], key: Any) 
 
 
 def _add_record_column(raw: RawColumns, field: Field, column: list[Any]) -> None:
-    if field.path == CONTENTS and raw.item_lists is None:
+    if field.path == CONTENTS and raw.items is None:
         _add_items(raw, column)
     else:
         raw.add(field, column)
@@ -351,7 +400,19 @@ def _add_items(raw: RawColumns, column: Column) -> None:
             lists.append(None)
             if value is not None:
                 raw.odd.add(place)
-    raw.item_lists = lists
+    raw.items = _listed_items(lists, raw.odd)
+
+
+def _listed_items(lists: Sequence[list[Any] | None], odd: set[int]) -> ListedItems:
+    """The items of lists by the names of their fields; rows with other names are odd."""
+    items: list[Mapping[Any, Any]] = list(chain.from_iterable(filter(None, lists)))
+    found = ListedItems([None if one is None else len(one) for one in lists], {})
+    for key in _keys_of(items):
+        if isinstance(key, str) and key in ITEM_FIELDS:
+            found.columns[key] = _values_of(items, key)
+        else:
+            odd.update(owner for owner, item in zip(found.owners(), items, strict=True) if key in item)
+    return found
 
 
 def _join_names(raw: RawColumns, columns: list[Column]) -> None:
@@ -528,8 +589,8 @@ class ColumnPlan:
                 events.wire[field.path] = self._event_column(
                     field, columns, groups, findings, is_first=is_first
                 )
-        if raw.item_lists is not None:
-            self._take_lists(events, raw.item_lists, groups, findings)
+        if raw.items is not None:
+            self._take_lists(events, raw.items, groups, findings)
             if item_columns:
                 _mark_values(list(item_columns.values()), findings, owners=owners)
         elif item_columns:
@@ -670,27 +731,21 @@ class ColumnPlan:
     def _take_lists(
         self,
         events: EventColumns,
-        lists: list[list[Any] | None],
+        items: ListedItems,
         groups: Groups | None,
         findings: Findings,
     ) -> None:
         """The items of lists."""
-        if groups is not None and groups.size != len(lists):
+        if groups is not None and groups.size != len(items.sizes):
             owners = groups.owners()
-            findings.odd.update(owners[place] for place, one in enumerate(lists) if one is not None)
+            findings.odd.update(owners[place] for place, one in enumerate(items.sizes) if one is not None)
             return
-        sizes = [0 if one is None else len(one) for one in lists]
-        events.offsets = [0, *accumulate(sizes)]
-        items: list[Mapping[Any, Any]] = list(chain.from_iterable(filter(None, lists)))
-        owners = [place for place, size in enumerate(sizes) for _ in range(size)]
-        columns: dict[str, list[Any]] = {}
-        for key in _keys_of(items):
-            field = ITEM_FIELDS.get(key) if isinstance(key, str) else None
-            if field is None:
-                findings.odd.update(owner for owner, item in zip(owners, items, strict=True) if key in item)
-            else:
-                column = _values_of(items, key)
-                columns[key] = self._kernel(field)(column, findings, owners=owners)
+        events.offsets = [0, *accumulate(size or 0 for size in items.sizes)]
+        owners = items.owners()
+        columns = {
+            name: self._kernel(ITEM_FIELDS[name])(column, findings, owners=owners)
+            for name, column in items.columns.items()
+        }
         if all(None in column for column in columns.values()):
             rows = zip(*columns.values(), strict=True)
             findings.odd.update(compress(owners, (not any(one is not None for one in row) for row in rows)))

@@ -26,6 +26,7 @@ from airflow_provider_tiktok.simulator import DEFAULT_PIXEL_CODE
 
 CHUNK = 1000
 LEAST = 0.8
+RUNS = 7
 MAPPING = {
     "event": "event",
     "event_time": "at",
@@ -60,8 +61,9 @@ def main(n_rows: int) -> int:
     chunks = [chunk_of(range(start, start + CHUNK)) for start in range(0, n_rows, CHUNK)]
     slow = []
     for name, (without, with_it) in COMPARED.items():
-        ratio = seconds(chunks, without) / seconds(chunks, with_it)
-        print(f"{name:8s} {ratio:5.2f}")
+        plain, read = seconds(chunks, without, with_it)
+        ratio = plain / read
+        print(f"{name:8s} {ratio:5.2f}  {read / n_rows * 1e6:6.1f} µs a row", flush=True)
         slow += [name] if ratio < LEAST else []
     print(f"below {LEAST}: {', '.join(slow) or 'none'}")
     return len(slow)
@@ -90,36 +92,39 @@ def chunk_of(numbers: range) -> ColumnChunk:
         "country": ["US" for _ in numbers],
         "tags": [f"A{number};B{number}" for number in numbers],
         "list": [[f"A{number}", f"B{number}"] for number in numbers],
-        "lines": [[{"sku": f"A{number}", "price": 12.5}, {"sku": "B", "price": 1.5}] for number in numbers],
+        "lines": [[{"sku": f"A{number}", "price": 12.5}, {"sku": "B1", "price": 1.5}] for number in numbers],
         "contents": [
-            [{"content_id": f"A{number}", "price": 12.5}, {"content_id": "B", "price": 1.5}]
+            [{"content_id": f"A{number}", "price": 12.5}, {"content_id": "B1", "price": 1.5}]
             for number in numbers
         ],
     }
     return ColumnChunk(columns, length=len(numbers))
 
 
-def seconds(chunks: list[ColumnChunk], change: Mapping[str, Any]) -> float:
-    """The shortest of several runs over all rows, up to the wire."""
+def seconds(chunks: list[ColumnChunk], *changes: Mapping[str, Any]) -> list[float]:
+    """The shortest time on the processor, up to the wire, of several runs over all rows; one for each mapping."""
     defaults = {"page.url": "https://shop.example.com/", "properties.content_type": "product"}
-    mapping = EventMapping({**MAPPING, **change}, defaults=defaults, timezone="UTC")
-    client = TikTokClient("token", base_url="http://127.0.0.1:9", transport=None)  # type: ignore[arg-type]
-    rules = ValidationRules(event_source="web", now=time.time)
-    best = float("inf")
-    for _ in range(5):
-        destination = TikTokDestination(
-            client,
-            event_source="web",
-            event_source_id=DEFAULT_PIXEL_CODE,
-            identity=IdentityRules(),
-            rules=rules,
-        )
-        road = Road(mapping, destination)
-        began = time.perf_counter()
-        for chunk in chunks:
-            road.take(chunk)
-        best = min(best, time.perf_counter() - began)
+    mappings = [EventMapping({**MAPPING, **one}, defaults=defaults, timezone="UTC") for one in changes]
+    best = [float("inf")] * len(mappings)
+    for _ in range(RUNS):  # in turn, so that a busy moment slows none of them alone
+        for place, mapping in enumerate(mappings):
+            road = Road(mapping, destination())
+            began = time.process_time()
+            for chunk in chunks:
+                road.take(chunk)
+            best[place] = min(best[place], time.process_time() - began)
     return best
+
+
+def destination() -> TikTokDestination:
+    """TikTok, to which nothing is sent."""
+    return TikTokDestination(
+        TikTokClient("token", base_url="http://127.0.0.1:9", transport=None),  # type: ignore[arg-type]
+        event_source="web",
+        event_source_id=DEFAULT_PIXEL_CODE,
+        identity=IdentityRules(),
+        rules=ValidationRules(event_source="web", now=time.time),
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ reader says of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from msgspec import Struct
@@ -200,7 +201,7 @@ def _items_of(listed: Sequence[tuple[Field, list[Reader]]], *, item_defaults: Se
                 )
             name, way, inside = nested.split_list_way(column)
             names[name] = way
-            parts.append(_Part(field.name, column, inside, reader.convert))
+            parts.append(_Part(field.name, column, inside, reader))
     if len(names) > 1:
         told = ", ".join(map(repr, sorted(names)))
         raise ConfigurationError(f"mapping: all parts of items come from one list; these are {told}.")
@@ -222,7 +223,28 @@ class _Part(Struct, frozen=True):
     name: str
     column: str
     way: tuple[nested.Step, ...]
-    convert: Converter | None
+    reader: Reader
+
+    @property
+    def convert(self) -> Converter | None:
+        """One raw value to the raw value that the field takes, ``None`` where that is the same."""
+        return self.reader.convert
+
+    def values_of(self, members: Sequence[dict[Any, Any]]) -> list[Any]:
+        """The raw values that all members have.
+
+        :raises Exception: a value must be looked at alone.
+        """
+        if len(self.way) == 1 and isinstance(self.way[0], str) and self.way[0] != nested.EVERY:
+            key = self.way[0]
+            values = [member.get(key) for member in members]
+        else:
+            values = [_find_part(member, self) for member in members]
+        odd: set[int] = set()
+        values = self.reader.column(values, odd, odd)
+        if odd:
+            raise LookupError
+        return [None if value == "" else value for value in values] if "" in values else values
 
 
 def _find_part(member: object, part: _Part) -> Any:
@@ -244,6 +266,7 @@ class ItemList:
     :param way: leads to the members of the list.
     :param parts: the fields of an item; of several for one field the first that has a value.
     :param defaults: field of an item to its value where a member has none.
+    :ivar plain_column: the column that is the list itself; ``None`` where the way is longer.
     """
 
     def __init__(
@@ -252,13 +275,12 @@ class ItemList:
         self._way = way
         self._parts = parts
         self._defaults = defaults
-        ways = [(part.name, part.way[0]) for part in parts if len(part.way) == 1 and part.convert is None]
-        is_plain = len({name for name, _ in ways}) == len(parts) and all(type(key) is str for _, key in ways)
-        self._plain = ways if is_plain else None
+        head = way[0] if len(way) == 2 and way[1] == nested.EVERY else None
+        self.plain_column = head if isinstance(head, str) else None
 
     def get(self, record: Record) -> Any:
         """The members of the list, ``None`` where there is no list."""
-        if any(part.column in record for part in self._parts):
+        if any(record.get(part.column) is not None for part in self._parts):
             return [_Flat(record)]
         found = nested.find(record, self._way)
         return None if found is nested.ABSENT else found
@@ -280,17 +302,34 @@ class ItemList:
             raise EventErrors(errors=errors, usable=Usable(contents))
         return contents
 
+    def columns(self, lists: Sequence[list[Any] | None]) -> dict[str, list[Any]] | None:
+        """Field of an item to its raw values in all members, one after the other.
+
+        :param lists: what each row has, ``None`` for no list.
+        :returns: ``None`` where a member must be looked at alone.
+        """
+        members = list(chain.from_iterable(filter(None, lists)))
+        if not members:
+            return {}
+        if {*map(type, members)} != {dict}:
+            return None
+        found: dict[str, list[Any]] = {}
+        try:
+            for part in self._parts:
+                known = found.get(part.name)
+                if known is None:
+                    found[part.name] = part.values_of(members)
+                elif None in known:
+                    more = part.values_of(members)
+                    found[part.name] = [b if a is None else a for a, b in zip(known, more, strict=True)]
+        except Exception:  # the careful rules say what is wrong with it
+            return None
+        return found
+
     def plain(self, members: Sequence[object]) -> tuple[list[dict[str, Any]], bool]:
         """The raw values of the items, and whether something must be looked at one by one."""
         items, is_odd = [], False
-        plain = self._plain
         for member in members:
-            if plain is not None and type(member) is dict:
-                found = {name: member[key] for name, key in plain if key in member}
-                if None not in found.values() and "" not in found.values():
-                    if found:
-                        items.append({**self._defaults, **found} if self._defaults else found)
-                    continue
             item, errors = self.item_of(member)
             is_odd = is_odd or bool(errors)
             if item:

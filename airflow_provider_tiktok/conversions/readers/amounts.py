@@ -14,10 +14,9 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError, Event
 from airflow_provider_tiktok.conversions.values import plain_value, to_number
 
 _LONGEST: Final = 80
-_SHORT: Final = 40
-"""Characters up to which a text is read with others, in one go."""
-
 _LONGEST_SYMBOL: Final = 10
+_LARGEST_PLAIN: Final = 10**15
+_WHOLE: Final = re.compile(r"(?>(?:0|[1-9][0-9]{0,14})(?:\n|\Z))++")
 _EXACT: Final = Context(prec=400)
 _BLANKS: Final = " \u00a0\u202f\u2009"
 _APOSTROPHES: Final = "'\u2019"
@@ -41,8 +40,10 @@ class _Amount:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._scale = _scale_of(settings["scale"]) if "scale" in settings else None
         self._pattern: re.Pattern[str] | None = None
-        self._marks: dict[int, str] = {}
-        self._has_odd_symbol = not {*settings.get("symbol", "")}.isdisjoint({settings.get("decimal", ".")})
+        self._shift = None if self._scale is None else _shift_of(self._scale)
+        self._rows: re.Pattern[str] | None = None
+        self._dropped: list[str] = []
+        self._decimal = "."
         self._example = "12.50"
         if {"decimal", "thousands", "symbol"}.intersection(settings):
             self._compile(settings)
@@ -68,17 +69,21 @@ class _Amount:
                 rf"(?:[0-9]{{1,3}}(?P<mark>{_class_of(thousands)})[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*|[0-9]+)"
             )
         beside = rf"[{_BLANKS}]?"
-        sign = re.escape(symbol.strip())
+        sign = symbol.strip()
+        shown = re.escape(sign)
         front = (
-            rf"(?P<sign>[+-]?)(?:{sign}{beside})?(?P<inner>[+-]?)" if sign else "(?P<sign>[+-]?)(?P<inner>)"
+            rf"(?P<sign>[+-]?)(?:{shown}{beside})?(?P<inner>[+-]?)" if sign else "(?P<sign>[+-]?)(?P<inner>)"
         )
-        back = f"(?:{beside}{sign})?" if sign else ""
+        back = f"(?:{beside}{shown})?" if sign else ""
         self._pattern = re.compile(
             rf"{front}(?P<whole>{whole}|(?={_class_of(decimal)}))(?:{_class_of(decimal)}(?P<rest>[0-9]*))?{back}"
         )
-        dropped = {*_BLANKS, *symbol, *(_alike(thousands) if thousands else "")}
-        self._marks = str.maketrans({**dict.fromkeys(dropped, ""), decimal: "."})
-        self._example = f"1{thousands or ''}234{decimal}50{' ' if sign else ''}{symbol.strip()}"
+        self._decimal = decimal
+        marks = _alike(thousands) if thousands else ""
+        self._dropped = [*([sign] if sign else ()), *marks, *_BLANKS]
+        if not sign or not {*sign} <= {decimal, *marks, *_BLANKS}:
+            self._rows = _rows(decimal, marks=marks, sign=sign)
+        self._example = f"1{thousands or ''}234{decimal}50{' ' if sign else ''}{sign}"
 
     def read(self, raw: object) -> Decimal | None:
         """The exact number; ``None`` for no value."""
@@ -96,17 +101,17 @@ class _Amount:
         return _EXACT.multiply(number, self._scale)
 
     def plain_column(self, values: Sequence[Any]) -> list[Any] | None:
-        """A column of texts as Python writes numbers; ``None`` for one that holds anything else."""
-        if (
-            self._pattern is None
-            or self._scale is not None
-            or self._has_odd_symbol
-            or {*map(type, values)} != {str}
-        ):
+        """A column of plain amounts, none below zero, as Python writes numbers; ``None`` for any other."""
+        if self._pattern is None:
+            return None if self._shift is None else _shifted(values, self._shift)
+        if self._rows is None or self._scale is not None or {*map(type, values)} != {str}:
             return None
-        if max(map(len, values)) > _SHORT or not all(map(self._pattern.fullmatch, values)):
+        text = "\n".join(values)
+        if text.count("\n") + 1 != len(values) or not self._rows.fullmatch(text):
             return None
-        return "\n".join(values).translate(self._marks).split("\n")
+        for mark in self._dropped:
+            text = text.replace(mark, "")
+        return text.replace(self._decimal, ".").split("\n")
 
     def _plain(self, text: str, pattern: re.Pattern[str]) -> str:
         """The number as Python writes it."""
@@ -125,6 +130,40 @@ class _Amount:
             f"Write numbers as {self._example!r}, as is said of this column, or say how they are written."
         )
         return EventError("not_in_format", remedy=remedy)
+
+
+def _rows(decimal: str, *, marks: str, sign: str) -> re.Pattern[str]:
+    """Amounts in plain digits, a line each: what these take, the pattern of one takes."""
+    grouped = [rf"(?:{re.escape(mark)}[0-9]{{3}}){{1,4}}+" for mark in marks]
+    whole = rf"(?:[0-9]{{1,3}}(?:{'|'.join(grouped)})|[0-9]{{1,15}})" if grouped else "[0-9]{1,15}"
+    shown, beside = re.escape(sign), rf"[{_BLANKS}]?"
+    front, back = (f"(?:{shown}{beside})?", f"(?:{beside}{shown})?") if sign else ("", "")
+    return re.compile(rf"(?>{front}{whole}(?:{re.escape(decimal)}[0-9]{{1,12}})?{back}(?:\n|\Z))++")
+
+
+def _shift_of(scale: Decimal) -> int | None:
+    """How many of the last digits come behind the point, for tenths, hundredths and so on."""
+    _, digits, exponent = scale.normalize().as_tuple()
+    return -exponent if digits == (1,) and isinstance(exponent, int) and -6 <= exponent < 0 else None
+
+
+def _shifted(values: Sequence[Any], shift: int) -> list[Any] | None:
+    """A column of whole numbers with a point before the last digits; ``None`` for any other."""
+    kinds = {*map(type, values)}
+    if kinds == {int}:
+        if min(values) < 0 or max(values) >= _LARGEST_PLAIN:
+            return None
+        texts = list(map(str, values))
+    elif kinds == {str}:
+        text = "\n".join(values)
+        if text.count("\n") + 1 != len(values) or not _WHOLE.fullmatch(text):
+            return None
+        texts = list(values)
+    else:
+        return None
+    if len(min(texts, key=len)) <= shift:
+        texts = [text.zfill(shift + 1) for text in texts]
+    return [f"{text[:-shift]}.{text[-shift:]}" for text in texts]
 
 
 def _scale_of(given: object) -> Decimal:

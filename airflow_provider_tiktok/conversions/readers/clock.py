@@ -26,7 +26,10 @@ _YEAR_5138: Final = 10**11
 """Seconds that make sense: a time of these years lies outside of them in another unit than the stated one."""
 
 _LONGEST: Final = 100
-_DIGITS: Final = re.compile(r"[0-9]{9,20}(?:\n[0-9]{9,20})*+")
+_CUT: Final = {unit: 1 - len(str(size)) for unit, size in UNITS.items()}
+"""Behind which digit, from the right, seconds end."""
+_PLAIN: Final = {unit: re.compile(rf"(?>[1-9][0-9]{{{9 - cut}}}(?:\n|\Z))++") for unit, cut in _CUT.items()}
+"""Columns of whole numbers from 2001 to 2286, a line each."""
 
 _MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june", "july"),
@@ -61,14 +64,17 @@ def unit_reader(unit: object) -> Callable[[Any], Any]:
 
 def seconds_of(values: Sequence[Any], *, unit: str) -> list[Any] | None:
     """Unix seconds of a column of plain numbers of our days; ``None`` for any other column."""
-    if {*map(type, values)} == {str}:
-        if not _DIGITS.fullmatch("\n".join(values)):
+    kinds = {*map(type, values)}
+    if kinds == {str}:
+        text = "\n".join(values)
+        cut = _CUT[unit]
+        if text.count("\n") + 1 != len(values) or not _PLAIN[unit].fullmatch(text):
             return None
-        values = list(map(int, values))
-    if not values or {*map(type, values)} != {int}:
+        return [one[:cut] for one in values] if cut else list(values)
+    if kinds != {int}:
         return None
     size = UNITS[unit]
-    if min(values) // size < _YEAR_2000 or max(values) // size >= _YEAR_5138:
+    if min(values) < _YEAR_2000 * size or max(values) >= _YEAR_5138 * size:
         return None
     return [one // size for one in values]
 

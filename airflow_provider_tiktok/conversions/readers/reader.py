@@ -82,10 +82,7 @@ class Reader(Struct, frozen=True, kw_only=True):
         convert = self.convert
         if convert is None:
             return list(values)
-        try:
-            quick = None if self.bulk is None else self.bulk(values)
-        except Exception:  # not so plain
-            quick = None
+        quick = self._quick(values)
         try:
             converted = list(map(convert, values)) if quick is None else quick
         except Exception:  # one of them, and the careful rules say what is wrong with it
@@ -94,6 +91,25 @@ class Reader(Struct, frozen=True, kw_only=True):
             left_out.update(place for place, value in enumerate(converted) if value is LEFT_OUT)
             odd.update(left_out)
             converted = [None if value is LEFT_OUT else value for value in converted]
+        return converted
+
+    def _quick(self, values: Sequence[Any]) -> list[Any] | None:
+        """A whole column in one go, no value among plain ones included; ``None`` if they are not so plain."""
+        bulk = self.bulk
+        if bulk is None or not values:
+            return None
+        try:
+            if self.answers_nothing or not (None in values or "" in values):
+                return bulk(values)
+            places = [place for place, value in enumerate(values) if value is not None and value != ""]
+            quick = bulk([values[place] for place in places]) if places else []
+        except Exception:  # values of array libraries compare as they like
+            return None
+        if quick is None:
+            return None
+        converted: list[Any] = [None] * len(values)
+        for place, value in zip(places, quick, strict=True):
+            converted[place] = value
         return converted
 
 
@@ -197,7 +213,12 @@ def _compiled(settings: Mapping[str, Any], *, is_joined: bool) -> dict[str, Any]
     if "values" in settings or "otherwise" in settings:
         return _translation(settings)
     if "split" in settings:
-        return {"convert": partial(_parts, mark=_split_mark(settings["split"])), "use": Use.LIST}
+        mark = _split_mark(settings["split"])
+        return {
+            "convert": partial(_parts, mark=mark),
+            "bulk": partial(_plain_parts, mark=mark),
+            "use": Use.LIST,
+        }
     if "region" in settings:
         region = settings["region"]
         if not isinstance(region, str) or not region.strip():
@@ -346,3 +367,13 @@ def _parts(raw: object, *, mark: str) -> object:
     if not isinstance(value, str):
         return value
     return [part for part in map(str.strip, value.split(mark)) if part] or None
+
+
+def _plain_parts(values: Sequence[str], *, mark: str) -> list[Any] | None:
+    """The values in texts that hold no blank and no empty part; ``None`` for any other column."""
+    text = "\n".join(values)
+    if text.split() != [*values]:
+        return None
+    if any(one in f"\n{text}\n" for one in (mark * 2, f"\n{mark}", f"{mark}\n")):
+        return None
+    return [value.split(mark) for value in values]

@@ -343,6 +343,7 @@ READ: dict[str, Any] = {
     "properties.content_ids": {"column": "tags", "split": ";"},
     "properties.predicted_ltv": {"column": "cents", "scale": "0.01"},
     "properties.contents[].content_id": "lines[].sku",
+    "properties.contents[].content_name": ["lines[].info.name", "lines[].sku"],
     "properties.contents[].price": {"column": "lines[].cents", "scale": "0.01"},
     "properties.order_id": "params[key=order].value",
 }
@@ -358,7 +359,10 @@ HELD: dict[str, st.SearchStrategy[Any]] = {
     "tags": plain_or_odd("a1; b2", "a1", ";"),
     "lines": plain_or_odd(
         st.lists(
-            st.fixed_dictionaries({"sku": plain_or_odd(IDS), "cents": plain_or_odd(st.integers(0, 9999))}),
+            st.fixed_dictionaries(
+                {"sku": plain_or_odd(IDS), "cents": plain_or_odd(st.integers(0, 9999))},
+                optional={"info": st.fixed_dictionaries({"name": plain_or_odd("Lamp", "")})},
+            ),
             max_size=3,
         )
     ),

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
-from airflow_provider_tiktok.conversions.readers import LEFT_OUT, RULES, SKIP, column, readers_of
+from airflow_provider_tiktok.conversions.readers import LEFT_OUT, RULES, SKIP, Reader, column, readers_of
 from tests.conversions.values.odd_values import odd_values
 
 EURO = {"decimal": ",", "thousands": ".", "symbol": "€"}
@@ -223,3 +223,90 @@ def test_amounts_come_back_as_they_were_written(amount: Decimal) -> None:
     """What is written with other marks is the same number."""
     text = f"{amount:,.2f}".translate(str.maketrans(",.", ".,"))
     assert read(f"{text} €", **EURO) == amount
+
+
+def one_reader(**settings: Any) -> Reader:
+    """The reader of one column."""
+    [reader] = readers_of(column("a", **settings), argument="")
+    return reader
+
+
+NUMBERS = st.integers(0, 10**12)
+AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=2)
+SPELT = [
+    f"{front}{{amount}}{back}" for front in ("", "€", "€ ") for back in ("", "€", "\u00a0€")
+]  # what the pattern takes: a sign on both sides, too
+
+
+def euros(amount: Decimal, spelt: str) -> str:
+    """An amount in the words of ``EURO``."""
+    return spelt.format(amount=f"{amount:,.2f}".translate(str.maketrans(",.", ".,")))
+
+
+PLAIN: list[tuple[dict[str, Any], st.SearchStrategy[Any]]] = [
+    ({"unit": "s"}, st.integers(10**9, 10**10 - 1)),
+    ({"unit": "ms"}, st.integers(10**12, 10**13 - 1)),
+    ({"unit": "us"}, st.integers(10**15, 10**16 - 1).map(str)),
+    ({"unit": "ns"}, st.integers(10**18, 10**19 - 1).map(str)),
+    ({"scale": "0.01"}, NUMBERS),
+    ({"scale": "0.01"}, NUMBERS.map(str)),
+    ({"scale": 0.000001}, NUMBERS.map(str)),
+    ({"scale": "0.1"}, NUMBERS),
+    (EURO, st.builds(euros, AMOUNTS, st.sampled_from(SPELT))),
+    (EURO, NUMBERS.map(str)),
+    ({"decimal": ",", "thousands": " ", "symbol": "kr."}, AMOUNTS.map(lambda one: f"{one:,.2f}".translate({44: "\u00a0", 46: ","}) + " kr.")),
+    ({"thousands": ",", "symbol": "Rs."}, AMOUNTS.map(lambda one: f"Rs. {one:,.2f}")),
+    ({"thousands": "'"}, AMOUNTS.map(lambda one: f"{one:,.2f}".replace(",", "\u2019"))),
+    ({"values": {"a": "b", "c": SKIP}}, st.sampled_from(["a", "c"])),
+    ({"split": ";"}, st.lists(st.text("ab1", min_size=1), min_size=1).map(";".join)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "plain"), PLAIN)
+@given(data=st.data())
+def test_plain_columns_are_read_in_one_go_as_one_by_one(
+    settings: dict[str, Any], plain: st.SearchStrategy[Any], data: st.DataObject
+) -> None:
+    """The quick reading takes plain columns, with gaps too, and means the same as the careful one."""
+    reader = one_reader(**settings)
+    assert reader.bulk is not None
+    assert reader.convert is not None
+    values = data.draw(st.lists(plain, min_size=1, max_size=5))
+    told = reader.bulk(values)
+    assert told is not None
+    assert [meant(one) for one in told] == [meant(reader.convert(value)) for value in values]
+    gaps = [*values, data.draw(st.sampled_from([None, ""])), *values]
+    odd: set[int] = set()
+    left_out: set[int] = set()
+    read = reader.column(gaps, odd, left_out)
+    assert [None if one is None else meant(one) for one in read] == [
+        None if value in (None, "") or reader.convert(value) is LEFT_OUT else meant(reader.convert(value))
+        for value in gaps
+    ]
+    assert odd == left_out == {place for place, one in enumerate(gaps) if reader.convert(one) is LEFT_OUT}
+
+
+def meant(value: Any) -> Any:
+    """A value as the field takes it: text of digits is a number."""
+    return Decimal(value) if isinstance(value, str) and value[:1].isdigit() else value
+
+
+@pytest.mark.parametrize("settings", [settings for settings, _ in PLAIN])
+@given(
+    values=st.lists(
+        odd_values() | st.sampled_from(["1.234,50 €", "12\n3", "1\n", "", None, "-5", 10**15]), max_size=4
+    )
+)
+def test_columns_are_read_as_one_by_one(settings: dict[str, Any], values: list[Any]) -> None:
+    """Whatever a column holds, what is read in one go is what is read one by one, and the rest is odd."""
+    reader = one_reader(**settings)
+    assert reader.convert is not None
+    odd: set[int] = set()
+    read = reader.column(values, odd, set())
+    for place, value in enumerate(values):
+        try:
+            expected = reader.convert(value)
+        except Exception:
+            assert place in odd
+        else:
+            assert meant(read[place]) == (None if expected is LEFT_OUT else meant(expected))
