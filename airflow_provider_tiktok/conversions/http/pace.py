@@ -4,10 +4,14 @@
 """One pace for all requests of a task, found by what the API answers: as TCP finds the width of a line.
 
 Without it every refused request waits by itself and the others go on as before, until refusals have used
-up their tries. Here a refusal for the pace slows the whole task down, by a part; every second without one
-lets it go a little faster, by the same amount in every task. So tasks that share a limit, and know nothing of
-each other, come to equal shares (Chiu and Jain 1989, "Analysis of the increase and decrease algorithms for
-congestion avoidance"). Requests leave at even distances: what leaves in bursts is refused below the limit.
+up their tries. Here a refusal for the pace slows the whole task down, by a part; what is accepted lets it go
+a little faster, by the same amount in every task. So tasks that share a limit come to equal shares, though
+they know nothing of each other (Chiu and Jain 1989, "Analysis of the increase and decrease algorithms for
+congestion avoidance").
+
+Growth is counted in accepted requests since the last refusal, not in seconds: however many tasks share a
+limit, one request in some forty is refused. Requests leave at even distances, since what leaves in bursts is
+refused below the limit; after a refusal the next leaves at another place between the other tasks' requests.
 """
 
 from __future__ import annotations
@@ -32,19 +36,24 @@ MOST_IN_FLIGHT = 64
 HOPE_S = 60.0
 """After so long without an accepted request a refusal is not about seconds any more."""
 
-# Found in a simulation of 1, 4 and 8 tasks at limits of 10 requests a second (sliding and fixed windows, a
-# bucket): 0.82 to 1.0 of the limit used, 1 to 5 % refused once settled, shares of a Jain index about 0.9.
+# Found in a simulation of 1, 4 and 8 tasks at limits of 10 requests a second, the tasks beginning within two
+# seconds; tests/conversions/http/test_pace.py has a part of it.
 _FIRST_RATE = 1.0
-_SLOW_START = 0.5  # in the exponent, a second: until the second refusal
-_STEP = 0.003  # requests a second, each second
-_CUT, _FIRST_CUT, _SETTLING_S = 0.84, 0.75, 6.0
+_START_STEP, _START_ACCELERATION = 0.5, 0.4  # requests a second, each second: until the second refusal
+_FRESH_S = 7.5  # tasks that began together find equal shares: large steps, deep cuts
+_FRESH_STEP, _FRESH_CUT = 0.5, 0.7
+_STEP = 0.001  # requests a second, each second
+_GAIN = 0.0002  # requests a second, for each accepted request, times those since the last cut
+_CUT = 0.88
 _CUT_WITHOUT_SUCCESS, _CUTS_THAT_DO_NOT_HELP = 0.6, 2
-_CALM_S = 6.0
+_CALM_S = 30.0  # after so long without a cut others have left, or the limit is another
 _ACCELERATION = 0.0006  # of the rate, for each second of calm, each second
+_SHIFT, _SHIFTS_THAT_DO_NOT_HELP = 0.3, 5  # of the distance between two requests
 _LEAST_BETWEEN_CUTS_S = 1.0
-_LEAST_RATE = 0.1
+_LEAST_RATE, _MOST_RATE = 0.1, 1000.0
 _LONGEST_LOOK_S = 0.5
 _FIRST_WINDOW = 4.0
+_OVERLOAD_CUT, _OVERLOAD_WINDOW_CUT = 0.75, 0.5
 
 
 class Sign(StrEnum):
@@ -79,9 +88,11 @@ class Pace:
         self._random = random
         self._room = threading.Condition()
         self._rate: float | None = None  # requests a second; None: as fast as they come
+        self._start_scale = 1.0
         self._is_starting = True
-        self._grown_at = self._cut_at = self._began_at = self._next_at = clock()
+        self._grown_at = self._cut_at = self._began_at = self._next_at = self._held_until = clock()
         self._cuts_in_a_row = 0
+        self._accepted_since_cut = self._refused_in_a_row = 0
         self._refused_since: float | None = None
         self._accepted: deque[float] = deque()
         self._window = _FIRST_WINDOW if finds_in_flight else math.inf
@@ -136,12 +147,13 @@ class Pace:
             if sign is Sign.ACCEPTED:
                 self._accepted.append(now)
                 self._refused_since = None
-                self._cuts_in_a_row = 0
+                self._cuts_in_a_row = self._refused_in_a_row = 0
+                self._quicken()
                 self._widen(sent_at)
             elif sign is not Sign.NONE:
                 self._slow_down(sign, sent_at=sent_at, now=now)
             if hold_s:
-                self._next_at = max(self._next_at, now + hold_s)
+                self._held_until = max(self._held_until, now + hold_s)
             self._room.notify_all()
 
     def _is_full(self) -> bool:
@@ -153,8 +165,9 @@ class Pace:
         self._grow()
         if self._is_full():
             return _LONGEST_LOOK_S
-        if now < self._next_at:
-            return min(self._next_at - now, _LONGEST_LOOK_S)
+        pause_s = max(self._next_at, self._held_until) - now
+        if pause_s > 0:
+            return min(pause_s, _LONGEST_LOOK_S)
         if self._rate is not None:
             # A thread that wakes up late does not slow the task down.
             self._next_at = max(self._next_at, now - 0.5 / self._rate) + 1 / self._rate
@@ -166,13 +179,26 @@ class Pace:
         if self._rate is None:
             return
         if self._is_starting:
-            self._rate *= math.exp(_SLOW_START * seconds)
+            middle_s = now - self._began_at - seconds / 2
+            step = _START_STEP + _START_ACCELERATION * middle_s
+            self._rate += step * self._start_scale * seconds
             self._forget(now)
             if self._rate > 4 * max(len(self._accepted), 4):
                 self._rate = None  # nothing holds the task back but itself
             return
         calm_s = max(0.0, now - self._cut_at - _CALM_S)
-        self._rate += (_STEP + calm_s * _ACCELERATION * self._rate) * seconds
+        step = _STEP + _FRESH_STEP * self._freshness(now) + calm_s * _ACCELERATION * self._rate
+        self._rate = min(_MOST_RATE, self._rate + step * seconds)
+
+    def _quicken(self) -> None:
+        """The more requests were accepted since the last cut, the larger the step."""
+        if self._rate is not None and not self._is_starting:
+            self._accepted_since_cut += 1
+            self._rate = min(_MOST_RATE, self._rate + _GAIN * self._accepted_since_cut)
+
+    def _freshness(self, now: float) -> float:
+        """From 1 at the first refusal to 0."""
+        return max(0.0, 1 - (now - self._began_at) / _FRESH_S)
 
     def _widen(self, sent_at: float) -> None:
         """One more at once, if the window was what held the task back while the request was under way."""
@@ -187,38 +213,49 @@ class Pace:
             self._begin(sign, now=now)
             return
         if sign is Sign.REFUSED:
-            # At another place between the other tasks' requests the next one may fit.
-            self._next_at = max(self._next_at, now + self._random() / self._rate)
+            self._shift(now, rate=self._rate)
         # What left before the last cut says nothing of it, and a limit is over after a second.
         if sent_at < self._cut_at or now - self._cut_at < _LEAST_BETWEEN_CUTS_S:
             return
         self._grow()
         if self._rate is not None:
-            self._rate = max(_LEAST_RATE, self._rate * self._cut(now))
+            self._rate = max(_LEAST_RATE, self._rate * self._cut(sign, now=now))
         self._is_starting = False
         self._note_cut(sign, now=now)
 
     def _begin(self, sign: Sign, *, now: float) -> None:
         """From here on there is a rate; the first is low, and the same in all tasks that begin together."""
-        share = len(self._accepted) / 8 if sign is Sign.REFUSED else len(self._accepted) * _FIRST_CUT
-        self._rate = max(_FIRST_RATE, share)
+        is_refused = sign is Sign.REFUSED
+        share = len(self._accepted) / 8 if is_refused else len(self._accepted) * _OVERLOAD_CUT
+        self._rate = rate = max(_FIRST_RATE, share)
+        # What is refused for the pace is shared with others, who must come to grow alike.
+        self._start_scale = 1.0 if is_refused else rate
         self._is_starting = True
         self._began_at = self._grown_at = now
-        self._next_at = max(self._next_at, now + self._random() / self._rate)
+        self._next_at = max(self._next_at, now + self._random() / rate)
         self._note_cut(sign, now=now)
+
+    def _shift(self, now: float, *, rate: float) -> None:
+        """The next request leaves soon, at another place between the other tasks': there it may fit."""
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row < _SHIFTS_THAT_DO_NOT_HELP:
+            self._next_at = now + _SHIFT * self._random() / rate
 
     def _note_cut(self, sign: Sign, *, now: float) -> None:
         self._cut_at = now
+        self._accepted_since_cut = 0
         self._cuts_in_a_row += 1
         self._is_window_starting = False
-        self._window = max(1.0, self._window * (0.5 if sign is Sign.OVERLOADED else _CUT))
+        self._window = max(1.0, self._window * (_OVERLOAD_WINDOW_CUT if sign is Sign.OVERLOADED else _CUT))
         _log.info("Slower, since requests are %s: %.2f a second.", sign.value, self._rate or math.inf)
 
-    def _cut(self, now: float) -> float:
+    def _cut(self, sign: Sign, *, now: float) -> float:
         """The part of the rate that is left: less at the beginning, and where cut after cut does not help."""
         if self._cuts_in_a_row >= _CUTS_THAT_DO_NOT_HELP:
             return _CUT_WITHOUT_SUCCESS
-        return _CUT - (_CUT - _FIRST_CUT) * math.exp(-(now - self._began_at) / _SETTLING_S)
+        if sign is Sign.OVERLOADED:
+            return _OVERLOAD_CUT
+        return _FRESH_CUT if self._freshness(now) else _CUT
 
     def _forget(self, now: float) -> None:
         while self._accepted and self._accepted[0] < now - 1.0:

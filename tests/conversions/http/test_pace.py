@@ -86,9 +86,9 @@ def test_the_first_refusal_begins_low(pace: Pace, time: Time) -> None:
 
 def test_requests_leave_at_even_distances(pace: Pace, time: Time) -> None:
     """What leaves in bursts is refused below the limit."""
-    send(pace, time, Sign.REFUSED)
-    time.now += 1.1
-    send(pace, time, Sign.REFUSED)
+    settled(pace, time)
+    time.now += 10
+    send(pace, time, Sign.ACCEPTED)
     left = [send(pace, time, Sign.NONE) for _ in range(5)]
     gaps = [later - earlier for earlier, later in itertools.pairwise(left)]
     rate = pace.rate
@@ -133,6 +133,28 @@ def test_refusals_without_success_slow_down_to_the_least(pace: Pace, time: Time)
     while time.now < began + 60:
         send(pace, time, Sign.REFUSED)
     assert 0.1 <= (pace.rate or 0.0) < 0.3
+
+
+def test_a_refused_request_leaves_soon_at_another_place(pace: Pace, time: Time) -> None:
+    """Where the tasks' requests fell together, the next fits between theirs; it does not wait for a whole turn."""
+    settled(pace, time)
+    time.now += 1.5
+    sent_at = send(pace, time, Sign.REFUSED)
+    left = send(pace, time, Sign.ACCEPTED)
+    distance = 1 / (pace.rate or 0.0)
+    assert 0 < left - sent_at < 0.4 * distance
+    assert send(pace, time, Sign.ACCEPTED) - left == pytest.approx(distance, rel=0.1)
+
+
+def test_a_refusal_hurries_no_request_into_a_rest(pace: Pace, time: Time) -> None:
+    """What the server said of a rest holds, also where a later answer says nothing of one."""
+    settled(pace, time)
+    first, second = pace.enter(time.wait), pace.enter(time.wait)
+    assert first is not None
+    assert second is not None
+    pace.leave(first, Sign.REFUSED, hold_s=7)
+    pace.leave(second, Sign.REFUSED)
+    assert send(pace, time, Sign.ACCEPTED) >= second + 7
 
 
 def test_without_refusals_the_pace_grows_by_steps(pace: Pace, time: Time) -> None:
@@ -383,9 +405,9 @@ class Pauses:
 def test_tasks_share_a_limit(n_tasks: int) -> None:
     """Tasks that know nothing of each other use a limit, get alike shares, and are rarely refused."""
     used, jain, refused = share(n_tasks, limit=10, seconds=120)
-    assert used > 0.82
-    assert jain > 0.85
-    assert refused < 0.07
+    assert used >= 0.85
+    assert jain >= 0.9
+    assert refused <= 0.05
 
 
 @pytest.mark.parametrize("limit", [3, 30, 80])
