@@ -9,8 +9,12 @@ The room knows verdicts, not codes.
 
 A fault of the request looks like a fault of each of its events. So an event is called guilty only if the API
 names something of it, or if another event is accepted about the same time; with no such proof an event that
-was accepted before is sent once more, as a witness. Where that fails, too, or nothing was accepted at all, a
-few failures in the same words end the run, and no event is blamed.
+was accepted before is sent once more, as a witness. Where that fails, too, a few failures in the same words
+end the run, and no event is blamed.
+
+Where nothing was accepted so far, a few events of the batch are tried alone. The others wait, and the next
+batches are tried: rows at the head of a table may all be bad. Once one event is accepted, those that wait
+are sent; where several of several batches are refused, the request is at fault.
 """
 
 from __future__ import annotations
@@ -34,7 +38,13 @@ from airflow_provider_tiktok.conversions.sealed import Sealed, SealedRecord
 Send = Callable[[Batch], Answer]
 
 FEW = 3
-"""So many events that fail alone, in the same words and with none accepted, blame the request."""
+"""So many events of a batch are tried alone. So many that fail in the same words call for the witness."""
+
+ENOUGH = 9
+"""So many events that are refused alone, in the same words and with none accepted, blame the request."""
+
+ENOUGH_IN_ANY_WORDS = 30
+"""The same for words that differ, as those that name the request do."""
 
 MOST_SET_ASIDE = 20
 """So many events may fail for good, each alone, before the run ends: each costs all attempts of a request."""
@@ -79,12 +89,14 @@ class Suspect(Sealed, frozen=True, kw_only=True):
     :param guilty: its result if the event is at fault.
     :param innocent: its result if the request is.
     :param error: what ends the run if the request is at fault.
+    :param is_refused: whether the API refused it; else it did not come to that, after all attempts.
     """
 
     words: tuple[Any, ...]
     guilty: Settled
     innocent: Settled
     error: Exception
+    is_refused: bool
 
 
 class Doubt:
@@ -93,19 +105,34 @@ class Doubt:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._suspects: list[Suspect] = []
+        self._waiting: list[Batch] = []
         self._n_set_aside = 0
         self.witness: Batch | None = None
         self.error: Exception | None = None
 
     @property
-    def has_suspects(self) -> bool:
-        """Whether events wait to be judged."""
-        return bool(self._suspects)
+    def is_open(self) -> bool:
+        """Whether anything waits: to be judged, or to be sent."""
+        return bool(self._suspects or self._waiting)
 
     def accept(self, batch: Batch) -> list[Settled]:
         """Events were taken: one of them is the witness from now on; the suspects were guilty."""
-        self.witness = batch.head()
+        with self._lock:
+            self.witness = batch.head()
         return self.clear()
+
+    def make_wait(self, part: Batch) -> bool:
+        """Whether the part waits until an event is accepted; it does not where one was."""
+        with self._lock:
+            if self.witness is None:
+                self._waiting.append(part)
+            return self.witness is None
+
+    def take_waiting(self) -> list[Batch]:
+        """The parts that wait, which are the caller's to send now."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        return waiting
 
     def clear(self) -> list[Settled]:
         """The request works: the results of the suspects, who were guilty."""
@@ -114,21 +141,32 @@ class Doubt:
         return [suspect.guilty for suspect in suspects]
 
     def hold(self, suspect: Suspect) -> bool:
-        """Whether so many failed in the same words by now that the request is to blame."""
+        """Whether so many failed by now that the request may be to blame."""
         with self._lock:
             self._suspects.append(suspect)
-            return sum(one.words == suspect.words for one in self._suspects) >= FEW
+            alike = sum(one.words == suspect.words for one in self._suspects)
+            is_asked = self.witness is not None or not suspect.is_refused
+            return alike >= (FEW if is_asked else ENOUGH) or len(self._suspects) >= ENOUGH_IN_ANY_WORDS
 
-    def blame(self, error: Exception | None = None) -> list[Settled]:
+    def blame(self, error: Exception) -> list[Settled]:
         """The request does not work: the results of the suspects, who are innocent.
 
-        :param error: what ends the run; ``None``: what the first suspect met.
+        :param error: what ends the run.
         """
         with self._lock:
+            self.error = self.error or error
+        return self.release()
+
+    def release(self) -> list[Settled]:
+        """Nothing more is tried: the results of the suspects, who may be innocent."""
+        with self._lock:
             suspects, self._suspects = self._suspects, []
-            if self.error is None:
-                self.error = error or next((suspect.error for suspect in suspects), None)
         return [suspect.innocent for suspect in suspects]
+
+    @property
+    def first_error(self) -> Exception | None:
+        """What the first suspect met."""
+        return next((suspect.error for suspect in self._suspects), None)
 
     def set_aside(self) -> bool:
         """Whether one more event may fail for good."""
@@ -140,7 +178,7 @@ class Doubt:
 def send_apart(
     batch: Batch, *, send: Send, doubt: Doubt, is_stopped: Callable[[], bool] = lambda: False
 ) -> BatchReport:
-    """A result for every event of the batch but the suspects that ``doubt`` holds.
+    """A result for every event of the batch but those that ``doubt`` holds.
 
     Sends as few requests as the refusals allow. Never raises: an error of ``send`` is in the report, with the
     events it hit as unconfirmed or undelivered.
@@ -151,8 +189,8 @@ def send_apart(
 
 
 def judge_rest(*, send: Send, doubt: Doubt, is_stopped: Callable[[], bool]) -> BatchReport | None:
-    """A result for every suspect that is left at the end of a run; ``None`` where there is none."""
-    return _Isolation(send, doubt, is_stopped).judge() if doubt.has_suspects else None
+    """A result for every event that waits at the end of a run; ``None`` where there is none."""
+    return _Isolation(send, doubt, is_stopped).judge() if doubt.is_open else None
 
 
 class _Isolation:
@@ -169,16 +207,19 @@ class _Isolation:
         self._n_unproved = 0
 
     def run(self, batch: Batch) -> BatchReport:
-        self._send_part(batch, is_named=False)
+        self._todo.append((batch, False))
+        self._work()
+        return self._report
+
+    def _work(self) -> None:
         while self._todo:
             part, is_named = self._todo.pop()
             if self._report.stopped_by is None:
                 self._report.stopped_by = self._doubt.error  # another batch found the request at fault
-            if self._report.stopped_by is not None or self._is_stopped():
+            if self._has_ended():
                 self._settle(part.events, Outcome.UNDELIVERED, reason="not_sent")
             else:
                 self._send_part(part, is_named=is_named)
-        return self._report
 
     def _send_part(self, part: Batch, *, is_named: bool) -> None:
         try:
@@ -223,14 +264,15 @@ class _Isolation:
             return
         innocent = _lost(encoded, answer, is_unconfirmed=False)
         words = (answer.code, answer.http_status, answer.message)
-        self._suspect(Suspect(words=words, guilty=guilty, innocent=innocent, error=_refused_whole(answer)))
+        error = _refused_whole(answer)
+        self._suspect(Suspect(words=words, guilty=guilty, innocent=innocent, error=error, is_refused=True))
 
     def _fail_alone(self, encoded: Encoded, error: RequestError | ConfigurationError) -> None:
         """An event whose request fails for good: set aside if others are taken, so that it holds none up."""
         aside = structs.replace(_lost(encoded, error, is_unconfirmed=False), reason="set_aside")
         innocent = _lost(encoded, error, is_unconfirmed=error.is_unconfirmed)
         words = (type(error), error.code, getattr(error, "http_status", None))
-        suspect = Suspect(words=words, guilty=aside, innocent=innocent, error=error)
+        suspect = Suspect(words=words, guilty=aside, innocent=innocent, error=error, is_refused=False)
         if self._doubt.set_aside():
             self._suspect(suspect)
         else:
@@ -248,11 +290,22 @@ class _Isolation:
             self._report.stopped_by = suspect.error
 
     def judge(self) -> BatchReport:
-        """What became of the suspects that are left at the end of a run."""
-        if not self._asks_witness():
-            self._report.settled += self._doubt.blame()
-            self._report.stopped_by = self._doubt.error
+        """What became of the suspects that are left at the end of a run, and of what waits."""
+        while not self._has_ended() and (error := self._doubt.first_error) and not self._asks_witness():
+            waiting = self._doubt.take_waiting()
+            for part in waiting:
+                self._sample(part)
+            self._work()
+            if not waiting:
+                self._report.settled += self._doubt.blame(error)
+                self._report.stopped_by = error
+        self._report.settled += self._doubt.release()
+        self._todo += [(part, False) for part in self._doubt.take_waiting()]
+        self._work()
         return self._report
+
+    def _has_ended(self) -> bool:
+        return self._report.stopped_by is not None or self._is_stopped()
 
     def _asks_witness(self) -> bool:
         """Whether an event that was accepted before is accepted again: the request works."""
@@ -275,6 +328,7 @@ class _Isolation:
     def _prove(self, judged: list[Settled]) -> None:
         """The API took something, or named what it did not: suspects of before were guilty."""
         self._report.settled += judged
+        self._todo += [(part, False) for part in self._doubt.take_waiting()]
         self._has_proof = True
         self._n_unproved = 0
 
@@ -315,12 +369,13 @@ class _Isolation:
         self._todo += [(second, False), (first, False)]
 
     def _sample(self, part: Batch) -> None:
-        """Nothing was accepted yet: try a few events alone, so that one is, or the request is at fault."""
+        """Nothing was accepted yet: try a few events alone, so that one is; the others wait for that."""
         n_events = len(part.events)
         places = sorted({0, n_events // 2, n_events - 1})
         others = tuple(encoded for place, encoded in enumerate(part.events) if place not in places)
-        if others:
-            self._todo.append((Batch(group=part.group, events=others), False))
+        rest = Batch(group=part.group, events=others)
+        if others and not self._doubt.make_wait(rest):
+            self._todo.append((rest, False))
         for place in reversed(places):
             self._todo.append((Batch(group=part.group, events=(part.events[place],)), False))
 
@@ -377,7 +432,7 @@ def _lost(encoded: Encoded, why: Exception | Answer, *, is_unconfirmed: bool) ->
 
 def _refused_whole(answer: Answer) -> ConfigurationError:
     return ConfigurationError(
-        "The API refuses every event, each sent alone, in the same words, which name no field of an event: "
+        "The API refuses every event that was tried, each alone, in words that name no field of an event: "
         f"{answer.message or 'no message'} ({_told_code(answer)}). "
         f"{_ADVICE[answer.http_status == _TOO_LARGE]} No event is taken for the reason.",
         code=answer.code,

@@ -18,6 +18,8 @@ from msgspec import structs
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
 from airflow_provider_tiktok.conversions.delivery.isolation import (
+    ENOUGH,
+    ENOUGH_IN_ANY_WORDS,
     FEW,
     MOST_SET_ASIDE,
     BatchReport,
@@ -213,17 +215,26 @@ class Wordless(AllOrNothing):
     """An API that refuses bad events in words that name nothing of them.
 
     :param fails_after: requests after which it refuses everything in these words.
+    :param numbers_words: whether its words name the request.
     """
 
-    def __init__(self, bad: set[int], *, fails_after: int = 10**9) -> None:
+    def __init__(self, bad: set[int], *, fails_after: int = 10**9, numbers_words: bool = False) -> None:
         super().__init__(bad)
         self.fails_after = fails_after
+        self._numbers_words = numbers_words
 
     def __call__(self, batch: Batch) -> Answer:
         if self.requests >= self.fails_after:
             self.requests += 1
-            return Answer(verdict=Verdict.PAYLOAD, code=40002, message="Request cannot be handled")
+            return Answer(verdict=Verdict.PAYLOAD, code=40002, message=self._words())
         return structs.replace(super().__call__(batch), names_event=False)
+
+    def _words(self) -> str:
+        return (
+            f"Request {self.requests} cannot be handled"
+            if self._numbers_words
+            else "Request cannot be handled"
+        )
 
 
 def run_all(batches: Sequence[Batch], send: Any) -> tuple[dict[int, Outcome], Exception | None]:
@@ -279,16 +290,27 @@ def test_a_size_that_is_refused_of_many_costs_no_event(most: int) -> None:
     assert set(told.values()) == {Outcome.ACCEPTED}
 
 
-@pytest.mark.parametrize("n_events", [1, 2, 3, 4, 20, 1000])
+@pytest.mark.parametrize("n_events", [1, 2, 3, 4, 20, 1000, 50_000])
 def test_a_request_that_is_refused_whatever_its_events_ends_the_run_after_a_few(n_events: int) -> None:
     """Words that name nothing of an event, said of each: a setting is at fault, and no event is blamed."""
     api = Wordless(set(), fails_after=0)
-    told, stopped_by = run_all(batches_of(n_events, size=1000), api)
+    batches = batches_of(n_events, size=1000)
+    told, stopped_by = run_all(batches, api)
     assert isinstance(stopped_by, ConfigurationError)
     assert "Request cannot be handled" in str(stopped_by)
     assert set(told.values()) == {Outcome.UNDELIVERED}
-    assert set(told) == set(range(n_events))
-    assert api.requests <= 1 + FEW
+    assert set(told) == set(range(min(n_events, ENOUGH // FEW * 1000)))
+    assert api.requests <= ENOUGH // FEW + ENOUGH
+
+
+@pytest.mark.parametrize("n_events", [ENOUGH_IN_ANY_WORDS, 1000, 100_000])
+def test_words_that_name_the_request_hide_no_fault_of_it(n_events: int) -> None:
+    """No two answers are alike, and the run still ends after some requests rather than after all."""
+    api = Wordless(set(), fails_after=0, numbers_words=True)
+    told, stopped_by = run_all(batches_of(n_events, size=1000), api)
+    assert isinstance(stopped_by, ConfigurationError)
+    assert set(told.values()) == {Outcome.UNDELIVERED}
+    assert api.requests <= ENOUGH_IN_ANY_WORDS * 4 / 3
 
 
 @pytest.mark.parametrize("size", [1, 2, 10, 100])
@@ -309,14 +331,55 @@ def test_bad_events_among_good_ones_are_rejected_in_whatever_words(
     """Where others are accepted, the refused ones are guilty, also where nothing of them is named."""
     bad = {number for number in bad if number < n_events}
     told, stopped_by = run_all(batches_of(n_events, size=size), Wordless(bad))
-    if stopped_by is not None:  # all that were tried before one was accepted are bad
-        assert isinstance(stopped_by, ConfigurationError)
-        assert len(bad) >= FEW
-        assert Outcome.REJECTED not in told.values()
-        return
+    assert stopped_by is None
     assert told == {
         number: Outcome.REJECTED if number in bad else Outcome.ACCEPTED for number in range(n_events)
     }
+
+
+@pytest.mark.parametrize(
+    ("n_events", "size", "bad"),
+    [
+        (10, 10, {0, 5, 9}),
+        (10, 10, {0, 5, 9, 1, 8}),
+        (30, 1, set(range(ENOUGH - 1))),
+        (5000, 1000, set(range(2000))),
+        (5000, 1000, {*range(1000), 1000, 1500, 1999, 2000, 2500}),
+    ],
+    ids=[
+        "all that are tried first",
+        "some more",
+        "one in each request",
+        "two whole batches",
+        "in each batch",
+    ],
+)
+def test_a_bad_head_of_a_table_holds_nothing(n_events: int, size: int, bad: set[int]) -> None:
+    """Events that happen to be bad come first, and the API names nothing of them: the good ones are sent."""
+    api = Wordless(bad)
+    told, stopped_by = run_all(batches_of(n_events, size=size), api)
+    assert stopped_by is None
+    assert told == {
+        number: Outcome.REJECTED if number in bad else Outcome.ACCEPTED for number in range(n_events)
+    }
+    assert api.accepted.keys() == set(range(n_events)) - bad
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_what_waits_is_undelivered_when_the_run_ends(is_stopped: bool) -> None:
+    """A batch whose rest waits for an accepted event has a result for each when nothing more may be sent."""
+    doubt = Doubt()
+    report = send_apart(batch_of(100), send=Wordless(set(), fails_after=0), doubt=doubt)
+    assert outcomes(report) == {}
+    revoked = AuthorizationError("revoked", code=40105)
+
+    def refuse(batch: Batch) -> Answer:
+        raise revoked
+
+    rest = judge_rest(send=refuse, doubt=doubt, is_stopped=lambda: is_stopped)
+    assert rest is not None
+    assert outcomes(rest) == dict.fromkeys(range(100), Outcome.UNDELIVERED)
+    assert rest.stopped_by is (None if is_stopped else revoked)
 
 
 def test_events_that_all_break_a_rule_the_api_names_are_all_rejected() -> None:
