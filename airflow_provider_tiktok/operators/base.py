@@ -269,7 +269,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         self._stop = stop = threading.Event()
         mapping, source = self._event_mapping(), self.open_source()
         with (
-            Supervision(stop) as supervision,
+            Supervision(stop, limit_s=self._limit_s()) as supervision,
             self.open_destination(stop, context=context) as destination,
         ):
             delivery = deliver(
@@ -283,6 +283,9 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
             )
         self.after_delivery(source)
         return delivery
+
+    def _limit_s(self) -> float | None:
+        return None if self.execution_timeout is None else self.execution_timeout.total_seconds()
 
     def _report(self, delivery: Delivery, told: Mapping[str, Any], context: Context) -> None:
         """Show the receipt in the log and keep it in XCom, then raise what ended the run, if anything did."""

@@ -6,11 +6,15 @@
 When a worker's main process is killed, Airflow's supervisor dies with it and the task's process is not told.
 It would send its source to the end, beside the retry that Airflow starts meanwhile, and could store no
 checkpoint.
+
+The task's time limit is a signal that Airflow sends once. Where it comes amid a collection of garbage, while
+a weak reference is told, Python drops its exception. So the limit is looked at here as well.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -22,6 +26,9 @@ from typing import Self
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
+LATE_S = 5.0
+"""So long after the task's time limit its signal must have been lost."""
+
 LONGEST_SILENCE_S = 10.0
 """How long Airflow's task state may fail, every time it is asked, before the run ends."""
 
@@ -29,9 +36,12 @@ _LEAST_FAILURES = 3
 
 
 class Supervision:
-    """Sets ``stop`` once the supervisor of this process is gone or answers no more; a context manager.
+    """Sets ``stop`` once nobody waits for the run any more; a context manager.
+
+    That is: the supervisor of this process is gone or answers no more, or the task's time is up.
 
     :param stop: of the run.
+    :param limit_s: the task's ``execution_timeout``, ``None`` for none.
     :param parent: who is asked for the id of the parent process; it changes when the parent dies.
     :param clock: monotonic seconds.
     """
@@ -40,6 +50,7 @@ class Supervision:
         self,
         stop: threading.Event,
         *,
+        limit_s: float | None = None,
         parent: Callable[[], int] = os.getppid,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,6 +58,7 @@ class Supervision:
         self._parent = parent
         self._clock = clock
         self._supervisor = parent()
+        self._ends_at = math.inf if limit_s is None else clock() + limit_s + LATE_S
         self._failing_since: float | None = None
         self._failures = 0
         self._done = threading.Event()
@@ -80,6 +92,9 @@ class Supervision:
         while not self._done.wait(LOOK_EVERY_S):
             if self._parent() != self._supervisor:
                 self._end("the process that supervises this task is gone")
+                return
+            if self._clock() >= self._ends_at:
+                self._end("its time limit is over, and Airflow's signal for that was lost")
                 return
 
     def _end(self, why: str) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ from airflow_provider_tiktok.exceptions import PermanentFailure, TemporaryFailur
 from airflow_provider_tiktok.operators.base import RECEIPT_KEY, DeliverEventsOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.simulator import Simulator
+from airflow_provider_tiktok.task import supervision
 from tests.airflow.running import Task
 
 ADDRESS = "person@example.com"
@@ -180,6 +182,31 @@ def test_killed_task_ends_in_order(task: Task, letters: Path):
     assert operator.stops[0].is_set()
     assert receipt["accepted"] == 2
     assert receipt["read"] == receipt["accepted"] + receipt["undelivered"]
+
+
+def test_a_time_limit_whose_signal_is_lost_ends_in_order(
+    task: Task, letters: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Airflow's signal comes once and may be lost: the run looks at its limit itself."""
+    monkeypatch.setattr(supervision, "LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr(supervision, "LATE_S", 0.0)
+    operator: Send
+
+    def send_until_told(batch: Batch) -> Answer:
+        assert operator.stops[0].wait(20)
+        return accept(batch)
+
+    operator = Send(
+        records=[record(n) for n in range(10)],
+        send=send_until_told,
+        max_in_flight=1,
+        execution_timeout=timedelta(seconds=0.1),
+        dead_letter_path=letters,
+    )
+    with pytest.raises(TemporaryFailure, match="told to stop"):
+        operator.execute(task.context)
+    receipt = task.pushed[RECEIPT_KEY]
+    assert (receipt["accepted"], receipt["undelivered"]) == (2, receipt["read"] - 2)
 
 
 def test_kill_before_the_run_is_harmless():

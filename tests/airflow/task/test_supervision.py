@@ -68,6 +68,30 @@ def test_an_orphan_ends_in_order(tmp_path: Path) -> None:
     assert len(letters) == receipt["undelivered"] + receipt["unconfirmed"]
 
 
+@pytest.mark.parametrize(
+    ("limit_s", "seconds", "is_over"), [(60, 64, False), (60, 66, True), (None, 1e9, False)]
+)
+def test_a_lost_time_limit_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, limit_s: float | None, seconds: float, is_over: bool
+) -> None:
+    """The signal of ``execution_timeout`` comes once and may be lost: a little later the run ends all the same."""
+    monkeypatch.setattr(supervision, "LOOK_EVERY_S", 0.001)  # half a second is long for a test
+    stop, looked, now = threading.Event(), threading.Semaphore(0), Time()
+
+    def parent() -> int:
+        looked.release()
+        return 17
+
+    with Supervision(stop, limit_s=limit_s, parent=parent, clock=now):
+        now.now = seconds
+        if is_over:
+            assert stop.wait(10)
+        else:
+            for _ in range(5):
+                assert looked.acquire(timeout=10)
+            assert not stop.is_set()
+
+
 def test_a_run_with_its_supervisor_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the parent stays the same nothing is stopped, and the watch ends with the run."""
     monkeypatch.setattr(supervision, "LOOK_EVERY_S", 0.001)  # half a second is long for a test
