@@ -22,7 +22,6 @@ from msgspec import Raw
 from airflow_provider_tiktok.conversions.chunks import Chunk
 from airflow_provider_tiktok.conversions.events import PreparedEvent
 from airflow_provider_tiktok.conversions.kernels import (
-    Beside,
     Column,
     Findings,
     Kernel,
@@ -871,7 +870,11 @@ def _put_beside(raw: RawColumns, field: Field, others: Sequence[Field]) -> None:
     columns = [raw.found.get(other, [nothing]) for other in others]
     if any(len(one) > 1 for one in columns):
         raw.odd.update(range(raw.size))
-    raw.found[field] = [Beside([column, *(one[0] for one in columns)]) for column in raw.found[field]]
+    beside = [one[0] for one in columns]
+    raw.found[field] = [
+        [None if values[0] is None else values for values in zip(column, *beside, strict=True)]
+        for column in raw.found[field]
+    ]
 
 
 def _both(first: Any, second: Any, *, is_set: bool) -> Any:

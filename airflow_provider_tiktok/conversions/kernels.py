@@ -6,7 +6,8 @@
 Each field has one careful rule, a function of a value, and it alone says what is true. Before it stands a
 quick test that knows the plain shape of a whole column, or of one value, for which the answer is known:
 what the quick test takes, the careful rule gives the same (``tests/conversions/test_kernels.py``). So a
-quick test can only cost speed. What repeats (names of events, currencies, cities, browsers) is remembered.
+quick test can only cost speed. A column with an odd value in it is halved until that one stands alone. What
+repeats (names of events, currencies, cities, browsers) is remembered.
 
 The room knows values and knows no column name, no API and no event as a whole.
 """
@@ -14,11 +15,12 @@ The room knows values and knows no column name, no API and no event as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from hashlib import sha256
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -26,8 +28,8 @@ from msgspec import Raw
 
 from airflow_provider_tiktok.conversions.events import Drop, Violation
 from airflow_provider_tiktok.conversions.identifiers import Identity, rows
-from airflow_provider_tiktok.conversions.identifiers.table import digests_of_nothing
-from airflow_provider_tiktok.conversions.values import NullValues
+from airflow_provider_tiktok.conversions.identifiers.table import Form, digests_of_nothing
+from airflow_provider_tiktok.conversions.values import CITIES, COUNTRIES, NAMES, NullRule, NullValues
 
 Column = Sequence[Any]
 """One value an event; ``None`` where there is none."""
@@ -87,28 +89,6 @@ LONGEST_REMEMBERED: Final = 1_000
 """Characters of a value that is remembered."""
 
 
-class Beside(Sequence[Any]):
-    """A column with others whose values its own are read by: each value is a tuple with those beside it."""
-
-    __slots__ = ("columns",)
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = columns
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
-
-    def __contains__(self, value: object) -> bool:
-        return value is None and has_none(self.columns[0])
-
-    def __iter__(self) -> Iterator[Any]:
-        return (None if values[0] is None else values for values in zip(*self.columns, strict=True))
-
-    def __getitem__(self, place: Any) -> Any:
-        values = tuple(column[place] for column in self.columns)
-        return None if values[0] is None else values
-
-
 class Findings:
     """What was found in a chunk: places of events that must be looked at as a whole, and notes."""
 
@@ -121,6 +101,13 @@ class Findings:
     def note(self, note: Note, places: Iterable[int]) -> None:
         """Count a note of these events."""
         self.notes.setdefault(note, []).extend(places)
+
+    def take(self, told: Told, place: int) -> None:
+        """Take down what was told of a value of the event at a place."""
+        if told.is_odd:
+            self.odd.add(place)
+        for note in told.notes:
+            self.note(note, (place,))
 
 
 class Kernel:
@@ -139,7 +126,7 @@ class Kernel:
         self._careful = careful
         self._quick = quick
         self._remembers = remembers
-        self._known: dict[Any, Told] = {}
+        self._known: dict[Any, Any] = {None: None}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(hidden)"
@@ -152,75 +139,66 @@ class Kernel:
         :param findings: gets what is found.
         :param owners: for columns of items: the place of the event that each item is of.
         """
-        if not column:
-            return []
-        plain = self._plain(column)
-        if plain is not None:
-            return plain
-        told = self._told(column)
-        out = [one.wire for one in told]
-        for place, one in enumerate(told):
-            if one.is_odd or one.notes:
-                owner = place if owners is None else owners[place]
-                if one.is_odd:
-                    findings.odd.add(owner)
-                for note in one.notes:
-                    findings.note(note, (owner,))
+        out = self._recalled(column) if self._remembers else self._answers(column)
+        if Told in set(map(type, out)):
+            for place, one in enumerate(out):
+                if type(one) is Told:
+                    out[place] = one.wire
+                    findings.take(one, place if owners is None else owners[place])
         return out
 
-    def _plain(self, column: Column) -> list[Any] | None:
-        """What the quick test gives for a column, absent values left out; ``None``: not all are plain."""
-        quick = self._quick
-        if quick is None:
-            return None
-        if not has_none(column):
-            return _test(quick, column)
-        out: list[Any] = [None] * len(column)
-        places = [place for place, value in enumerate(column) if value is not None]
-        if not places:
-            return out
-        plain = _test(quick, [column[place] for place in places])
-        if plain is None:
-            return None
-        for place, value in zip(places, plain, strict=True):
-            out[place] = value
-        return out
-
-    def _told(self, column: Column) -> list[Told]:
-        if not self._remembers:
-            return [self._tell(value) for value in column]
+    def _recalled(self, column: Column) -> list[Any]:
+        """The answers for a column, most of which are known."""
         known = self._known
         try:
-            told: list[Any] = list(map(known.get, column))
+            out = list(map(known.get, column, repeat(_UNKNOWN)))
         except Exception:  # lists and objects are not remembered, nor what cannot be compared
-            return [self._tell(value) for value in column]
-        if None in told:
-            for place, one in enumerate(told):
-                if one is None:
-                    told[place] = self._tell(column[place])
+            return self._answers(column)
         # A number that equals a remembered text does not exist: only texts are remembered.
-        return told
+        places = [place for place, one in enumerate(out) if one is _UNKNOWN]
+        if not places:
+            return out
+        fresh = [value for place in places if _may_be_remembered(value := column[place])]
+        if fresh:
+            fresh = list(dict.fromkeys(fresh))
+            if len(known) + len(fresh) > REMEMBERED:
+                known.clear()
+                known[None] = None
+            known.update(zip(fresh, self._answers(fresh), strict=True))
+        for place in places:
+            value = column[place]
+            is_known = _may_be_remembered(value)
+            out[place] = known[value] if is_known else self._answers((value,))[0]
+        return out
 
-    def _tell(self, value: Any) -> Told:
-        if value is None:
-            return _NOTHING
-        may_be_remembered = self._remembers and _may_be_remembered(value)
-        known = self._known.get(value) if may_be_remembered else None
-        if known is not None:
-            return known
-        if self._quick is not None:
-            plain = _test(self._quick, (value,))
-            if plain is not None:
-                return Told(plain[0])
+    def _answers(self, column: Column) -> list[Any]:
+        """The wire form of each value, or what the careful rule told where that is more."""
+        if not has_none(column):
+            return self._halved(column)
+        out: list[Any] = [None] * len(column)
+        places = [place for place, value in enumerate(column) if value is not None]
+        for place, answer in zip(places, self._halved([column[place] for place in places]), strict=True):
+            out[place] = answer
+        return out
+
+    def _halved(self, values: Column) -> list[Any]:
+        """The answers for values that are all there: for an odd one among many plain ones, by halves."""
+        if self._quick is None:
+            return list(map(self._one, values))
+        plain = _test(self._quick, values) if values else []
+        if plain is not None:
+            return plain
+        if len(values) == 1:
+            return [self._one(values[0])]
+        half = len(values) // 2
+        return self._halved(values[:half]) + self._halved(values[half:])
+
+    def _one(self, value: Any) -> Any:
         told = self._careful(value)
-        if may_be_remembered:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[value] = told
-        return told
+        return told if told.is_odd or told.notes else told.wire
 
 
-_NOTHING: Final = Told()
+_UNKNOWN: Final = object()
 
 
 def _may_be_remembered(value: Any) -> bool:
@@ -517,6 +495,7 @@ _RUNS: Final = frozenset(
 
 _SPELT: Final = re.compile(r"(?>(?:\+?1[ .-]?)?+\(?[2-9][0-9]{2}\)?[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}\n)++")
 """The usual spellings of North American numbers."""
+_ENDS_AS_FLOAT: Final = ".0000\n"
 _MARKS: Final = str.maketrans("", "", "+ ().-")
 
 
@@ -542,7 +521,8 @@ def plain_phones(default: str | None) -> QuickColumn:
     """
 
     def quick(column: Column) -> list[Any] | None:
-        phones, *regions = column.columns if type(column) is Beside else zip(*column, strict=True)
+        given, *regions = zip(*column, strict=True)
+        phones: Column = given
         text = _joined(phones)
         if text is None or text.count("\n") != len(column) + 1:
             return None
@@ -550,7 +530,7 @@ def plain_phones(default: str | None) -> QuickColumn:
         if not named <= _NORTH_AMERICA:
             return None
         if not _NORTH_AMERICANS.fullmatch(text, 1):
-            if None in named or not _SPELT.fullmatch(text, 1):
+            if None in named or not _SPELT.fullmatch(text, 1) or _ENDS_AS_FLOAT in text:
                 return None
             phones = ["+1" + digits[-10:] for digits in _lines(text.translate(_MARKS))]
             if not all(map(_is_north_american(), phones)):
@@ -560,17 +540,85 @@ def plain_phones(default: str | None) -> QuickColumn:
     return quick
 
 
-OFFERED: Final = frozenset({*QUICK, "user.email", "user.external_id", "user.phone"})
+_WORDS: Final = re.compile(r"(?>[A-Za-z]++(?:[ '-][A-Za-z]++)*+\n)++")
+_BETWEEN_WORDS: Final = str.maketrans("", "", " '-")
+_LONGEST_NAME: Final = 30
+
+
+def plain_words(nulls: NullRule) -> QuickColumn:
+    """Names in ASCII in small letters, without what stands between the words.
+
+    :param nulls: what is no name.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        text = _joined(column)
+        if text is None or text.count("\n") != len(column) + 1 or not _WORDS.fullmatch(text, 1):
+            return None
+        if max(map(len, column)) > _LONGEST_NAME or any(map(nulls.holds, column)):
+            return None
+        return _lines(text.translate(_BETWEEN_WORDS).lower())
+
+    return quick
+
+
+def plain_names(column: Column) -> list[Any] | None:
+    """The digests of people's names."""
+    names = _plain_names(column)
+    return None if names is None else [sha256(name.encode()).hexdigest() for name in names]
+
+
+_plain_names: Final = plain_words(NAMES)
+
+_BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NOT_PUBLIC: Final = (
+    r"(?:0|10|127|22[4-9]|2[34][0-9]|25[0-5]|169\.254|198\.(?:18|19|51)|192\.(?:0|31|52|88|168|175)"
+    r"|172\.(?:1[6-9]|2[0-9]|3[01])|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\."
+)
+_ADDRESSES: Final = re.compile(rf"(?>(?!{_NOT_PUBLIC})(?:{_BYTE}\.){{3}}{_BYTE}\n)++")
+_BROWSERS: Final = re.compile(r"(?>Mozilla/[ -$&-?A-z|~]*[!-$&-?A-z|~]\n)++")
+
+
+def matching(lines: re.Pattern[str]) -> QuickColumn:
+    """Texts that are sent as they are.
+
+    :param lines: what all of them are like, with a line end behind each.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        text = _joined(column)
+        if text is None or text.count("\n") != len(column) + 1 or not lines.fullmatch(text, 1):
+            return None
+        return list(column)
+
+    return quick
+
+
+REPEATING: Final[Mapping[str, QuickColumn]] = {
+    "user.first_name": plain_names,
+    "user.last_name": plain_names,
+    "user.city": plain_words(CITIES),
+    "user.state": plain_words(COUNTRIES),
+    "user.ip": matching(_ADDRESSES),
+    "user.user_agent": matching(_BROWSERS),
+}
+"""The same for fields whose values repeat: what comes out is remembered."""
+
+OFFERED: Final = frozenset({*QUICK, *REPEATING, "user.email", "user.external_id", "user.phone"})
 """Event paths that there is a quick test for."""
 
 _ROWS: Final = {
-    f"user.{field.name}": field for field in rows("email", "phone", "external_id", "ttclid", "ttp", "lead_id")
+    f"user.{field.name}": field
+    for field in rows(
+        *("email", "phone", "external_id", "ttclid", "ttp", "lead_id"),
+        *("first_name", "last_name", "city", "state", "ip", "user_agent"),
+    )
 }
 """The rows of identity tables that the quick tests of identifiers stand for."""
 
 
 def quick_of(path: str, identity: Identity, *, nulls: NullValues, country: str | None) -> QuickColumn | None:
-    """The quick test of a field's columns; ``None`` where what repeats is remembered instead.
+    """The quick test of a field's columns; ``None`` for none.
 
     It stands for one rule: an identifier for which a destination's table has another row has none.
 
@@ -584,19 +632,28 @@ def quick_of(path: str, identity: Identity, *, nulls: NullValues, country: str |
     return lambda column: None if any(map(nulls.holds, column)) else test(column)
 
 
+def repeats(path: str) -> bool:
+    """Whether the values of a field repeat, so that it pays to remember what comes out."""
+    return path not in QUICK and path not in ("user.email", "user.external_id")
+
+
 def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn | None:
     row, rules = _ROWS.get(path), identity.rules
-    if row is not None and identity.row(row.name) != row:
-        return None
-    if row is None or path not in ("user.email", "user.external_id", "user.phone"):
+    if row is None:
         return QUICK.get(path)
+    if identity.row(row.name) != row:
+        return None
     raw: QuickColumn | None = None
     if path == "user.phone":
         return plain_phones(country or rules.phone_region) if rules.policy != "hashed" else None
     if path == "user.email":
         raw = plain_emails
-    elif not rules.lower_external_id:
-        raw = digested(plain_ids)
+    elif path == "user.external_id":
+        raw = None if rules.lower_external_id else digested(plain_ids)
+    elif row.form is Form.DIGEST and rules.policy == "hashed":
+        return None
+    else:
+        return QUICK.get(path) or REPEATING.get(path)
     digests = plain_digests(digests_of_nothing(row))
     if rules.policy == "auto":
         return either(digests, raw) if raw else digests

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from airflow_provider_tiktok.conversions.delivery.road import Road
-from airflow_provider_tiktok.conversions.kernels import QUICK, Findings, Kernel
+from airflow_provider_tiktok.conversions.kernels import OFFERED, Findings, Kernel
 from airflow_provider_tiktok.conversions.mapping.event_paths import FIELDS
 from tests.conversions.delivery.test_road import ODD_TEXTS, odd, parts_of
 
@@ -35,7 +35,10 @@ SHAPES = (
     r"\+1[0-9]{10}|\+1[2-9][0-9]{2}[2-9][0-9]{6}|\+49[0-9]{6,12}|\+[0-9]{5,16}|00[0-9]{9,12}|[0-9(). -]{7,16}",
     r"(\+?1[ .-]?)?\(?(202|555|800|999|2[0-9]{2}|[2-9][0-9]{2})\)?[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}",
     r"([0-9]{1,3}\.){3}[0-9]{1,3}",
-    r"[A-Za-z]{1,8}( [A-Za-z]{1,8})?",
+    r"(0|9|10|11|100|126|127|128|169|172|192|198|203|22[0-9]|2[3-5][0-9])\.[0-9]{1,3}\.[0-9]{1,2}\.[0-9]",
+    r"Mozilla/[!-~]{0,4} ?[ -~]{0,4}",
+    r"[A-Za-z]{1,8}([ '-][A-Za-z]{1,8}){0,2}",
+    r"(Null|NULL|None|Nan|Na|Not|Unknown|Guest|True|blank|empty|[a-fA-F]{1,4})([ '-]?(Set|Null|na|None|[a-f]{28}))?",
     r"(null|NULL|none|nan|undefined|unknown|n/a|-|--|0|-1|guest|\(not set\)|not_set)",
 )
 texts = st.one_of(*(st.from_regex(shape, fullmatch=True) for shape in SHAPES), st.sampled_from(ODD_TEXTS))
@@ -54,7 +57,7 @@ columns = st.one_of(
 
 
 @pytest.mark.parametrize("policy", ["auto", "raw", "hashed"])
-@pytest.mark.parametrize("path", [*QUICK, "user.email", "user.external_id", "user.phone"])
+@pytest.mark.parametrize("path", sorted(OFFERED))
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(column=columns)
 def test_quick_is_careful(path: str, policy: str, column: list[Any]):
@@ -68,6 +71,15 @@ def test_quick_is_careful(path: str, policy: str, column: list[Any]):
     expected = _told(careful, column)
     assert _told(quick, column) == expected
     assert _told(quick, [*column, *column]) == _told(careful, [*column, *column])
+
+
+def test_a_phone_number_that_went_through_a_float_is_for_the_careful_rule() -> None:
+    """Of ``1202640.0000`` the zeros are no digits of the number."""
+    road = Road(*parts_of({"default_region": "US"}))
+    kernel = road._kernel_of(FIELDS["user.phone"])
+    wire, _, notes = _told(kernel, [("1202640.0000", None, None)])
+    assert wire == [None]
+    assert [note.rule for note in notes] == ["no_such_number"]
 
 
 def _told(kernel: Kernel, column: list[Any]) -> Any:

@@ -49,6 +49,7 @@ from airflow_provider_tiktok.conversions.kernels import (
     drop_of,
     note_of,
     quick_of,
+    repeats,
 )
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.event_mapping import constant_alone
@@ -593,9 +594,8 @@ class Road:
         quick = None
         if self._wire is not None and field.path in self._wire.quick:
             quick = quick_of(field.path, self._identity, nulls=mapping.nulls, country=default)
-        return Kernel(
-            partial(self._tell, field), quick=quick, remembers=quick is None or field.path == "user.phone"
-        )
+        remembers = quick is None or repeats(field.path)
+        return Kernel(partial(self._tell, field), quick=quick, remembers=remembers)
 
     def _tell(self, field: Field, raw: Any) -> Told:
         """The careful rules' answer for one value of a field."""
