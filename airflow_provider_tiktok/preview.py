@@ -101,17 +101,18 @@ def _settings(file: Path | None) -> dict[str, Any]:
         said = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"--mapping: {file.name} cannot be read as JSON ({type(error).__name__})."
+            f"Give a file of JSON with --mapping: {file.name} cannot be read as such "
+            f"({type(error).__name__})."
         ) from None
     if not isinstance(said, Mapping):
-        raise ConfigurationError("--mapping: give a JSON object of event paths and columns.")
+        raise ConfigurationError("Give a JSON object of event paths and columns with --mapping.")
     if not isinstance(said.get("mapping", said.get("defaults")), Mapping):
         return {"mapping": said}
     for name in said:
         if name not in _SETTINGS:
             meant = closest_name(name, _SETTINGS)
             hint = f" Did you mean {meant!r}?" if meant else ""
-            raise ConfigurationError(f"--mapping: {name!r} is no argument.{hint}")
+            raise ConfigurationError(f"Leave {name!r} out of the file of --mapping: it is no argument.{hint}")
     return dict(said)
 
 

@@ -15,8 +15,8 @@
     │   └─ ProtocolError      the answer makes no sense: stop the run
     └─ DeliveryError          the run did not keep its promise; carries the receipt
 
-Texts say what happened, where and what to do. They never hold a body, a header, a URL query, an
-identifier or a secret: facts travel as attributes. All survive pickling, since Airflow passes errors
+Texts begin with what to do, then say what happened and where. They never hold a body, a header, a URL query,
+an identifier or a secret: facts travel as attributes. All survive pickling, since Airflow passes errors
 between processes.
 """
 

@@ -149,7 +149,7 @@ def preview(
     """
     given: object = max_rows  # from a DAG file, where anything may stand
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ConfigurationError("max_rows: give a whole number of at least 1.")
+        raise ConfigurationError("Set max_rows to a whole number of at least 1.")
     with closing(source.chunks()) as chunks:
         rows = list(islice(rows_in(chunks), max_rows))
         declared = source.columns
@@ -180,7 +180,7 @@ def _destination(rules: ValidationRules, identity: IdentityRules | None) -> TikT
 
 
 def _send_nothing(_request: HttpRequest) -> HttpReply:
-    raise ConfigurationError("A preview sends nothing.")
+    raise ConfigurationError("Deliver by an operator: a preview sends nothing.")
 
 
 def _keys_of(rows: Iterable[Row]) -> tuple[str, ...]:

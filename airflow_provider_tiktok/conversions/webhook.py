@@ -86,7 +86,7 @@ def check_url(url: str) -> str:
 
     :raises ConfigurationError: it is not http or https, names no host, or holds a user and password.
     """
-    refused = ConfigurationError("The result webhook needs an address that begins with https:// or http://.")
+    refused = ConfigurationError("Give the result webhook an address that begins with https:// or http://.")
     try:
         parts = urlsplit(url.strip())
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -96,7 +96,7 @@ def check_url(url: str) -> str:
         raise refused
     if "@" in parts.netloc:
         raise ConfigurationError(
-            "The result webhook's address must not hold a user: use a connection's secret."
+            "Use a connection's secret for the result webhook: its address must not hold a user."
         )
     return url.strip()
 

@@ -38,10 +38,10 @@ def read_secret(connection: Connection, *, label: str) -> str:
     """
     secret = (connection.password or "").strip()
     if not secret:
-        raise wrong_field(connection, "password", f"is empty: put the {label} there")
+        raise wrong_field(connection, "password", f"Put the {label}", why="it is empty")
     if any(character.isspace() or not character.isprintable() for character in secret):
         raise wrong_field(
-            connection, "password", f"holds a space or a line break: put only the {label} there"
+            connection, "password", f"Put only the {label}", why="it holds a space or a line break"
         )
     return secret
 
@@ -52,7 +52,7 @@ def read_text(connection: Connection, name: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise wrong_field(connection, name, "must be text")
+        raise wrong_field(connection, name, "Write text")
     return str(value).strip() or None
 
 
@@ -61,7 +61,7 @@ def read_flag(connection: Connection, name: str) -> bool:
     value = connection.extra_dejson.get(name)
     flag = _FLAGS.get(str(value).strip().lower() or "false") if value is not None else False
     if flag is None:
-        raise wrong_field(connection, name, "must be true or false")
+        raise wrong_field(connection, name, "Write true or false")
     return flag
 
 
@@ -73,9 +73,9 @@ def read_seconds(connection: Connection, name: str, *, default: float) -> float:
     try:
         seconds = float(value)
     except (TypeError, ValueError):
-        raise wrong_field(connection, name, "must be a number of seconds") from None
+        raise wrong_field(connection, name, "Write a number of seconds") from None
     if not 0 < seconds <= 600:
-        raise wrong_field(connection, name, "must be more than 0 and at most 600 seconds")
+        raise wrong_field(connection, name, "Write more than 0 and at most 600 seconds")
     return seconds
 
 
@@ -99,19 +99,26 @@ def _checked_url(connection: Connection, name: str, text: str, *, port: int | No
         address = urlsplit(text if "://" in text else f"https://{text}")
         url = _assemble(address, port=address.port or port)
     except ValueError:
-        raise wrong_field(connection, name, f"is no address such as {default}") from None
+        raise wrong_field(connection, name, f"Write an address such as {default}") from None
     if not address.hostname or address.query or address.fragment or "@" in address.netloc:
-        raise wrong_field(connection, name, "must be an address alone, without user, query or fragment")
+        raise wrong_field(connection, name, "Write an address alone, without user, query or fragment,")
     if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(address.hostname)):
-        raise wrong_field(connection, name, "must begin with https:// (http is for loopback only)")
+        raise wrong_field(
+            connection, name, "Write an address that begins with https://", why="http is for loopback only"
+        )
     return url
 
 
-def wrong_field(connection: Connection, name: str, fault: str) -> ConfigurationError:
-    """The error for one field, naming it as the form labels it and by its place in the connection."""
+def wrong_field(connection: Connection, name: str, remedy: str, *, why: str = "") -> ConfigurationError:
+    """The error for one field, naming it as the form labels it and by its place in the connection.
+
+    :param remedy: what to do with it, as the start of a sentence.
+    :param why: empty where the remedy says it.
+    """
     label = _label(connection.conn_type, name)
     shown = f"{label!r} ({name!r})" if label else repr(name)
-    return ConfigurationError(f"Connection {connection.conn_id!r}: the field {shown} {fault}.")
+    where = f"the field {shown} of connection {connection.conn_id!r}"
+    return ConfigurationError(f"{remedy} in {where}{why and f': {why}'}.")
 
 
 def _label(conn_type: str | None, name: str) -> str | None:

@@ -222,13 +222,15 @@ class LiveRampHook(BaseHook):
             return self.get_connection(self.liveramp_conn_id)
         except AirflowNotFoundException:
             raise ConfigurationError(
-                f"liveramp_conn_id: connection {self.liveramp_conn_id!r} is not defined. Define it with type "
-                "'liveramp'."
+                "Define it with type 'liveramp', or name another as liveramp_conn_id: connection "
+                f"{self.liveramp_conn_id!r} is not defined."
             ) from None
 
     def _needed(self, name: str, value: str | None) -> str:
         if value is None:
-            raise wrong_field(self._find_connection(), name, "is empty: the envelope API needs it")
+            raise wrong_field(
+                self._find_connection(), name, "Fill", why="it is empty, and the envelope API needs it"
+            )
         return value
 
     def _make_transport(self, stop: threading.Event, *, max_requests_per_second: int | None) -> Any:
@@ -255,11 +257,10 @@ def _read_headers(connection: Connection) -> dict[str, str]:
         except ValueError:
             given = None
     if not isinstance(given, dict):
-        raise wrong_field(connection, name, "must be a JSON object of header names and texts")
+        raise wrong_field(connection, name, "Write a JSON object of header names and texts")
     for header, value in given.items():
-        fault = _fault_of_header(header, value)
-        if fault:
-            raise wrong_field(connection, name, fault)
+        if remedy := _remedy_of_header(header, value):
+            raise wrong_field(connection, name, remedy)
     return dict(given)
 
 
@@ -267,7 +268,9 @@ def _name_of_headers(connection: Connection) -> str:
     """The field that holds the headers: the old name is read where it is the only one."""
     given = [name for name in (HEADERS_FIELD, OLD_HEADERS_FIELD) if connection.extra_dejson.get(name)]
     if len(given) == 2:
-        raise wrong_field(connection, OLD_HEADERS_FIELD, f"must go: {HEADERS_FIELD!r} is there as well")
+        raise wrong_field(
+            connection, OLD_HEADERS_FIELD, "Write nothing", why=f"{HEADERS_FIELD!r} is there as well"
+        )
     if given == [OLD_HEADERS_FIELD]:
         log.warning(
             "Connection %r: rename the field %r to %r, which Airflow masks wherever it shows connections.",
@@ -278,16 +281,16 @@ def _name_of_headers(connection: Connection) -> str:
     return given[0] if given else HEADERS_FIELD
 
 
-def _fault_of_header(name: str, value: Any) -> str:
+def _remedy_of_header(name: str, value: Any) -> str:
     known = name.lower()
     is_allowed = known in ALLOWED_HEADERS or (known.startswith("x-") and known not in _FORBIDDEN_HEADERS)
     if not is_allowed or not _HEADER_NAME.fullmatch(name):
-        return f"may hold {', '.join(sorted(ALLOWED_HEADERS))}, and names that begin with x-"
-    return "" if isinstance(value, str) and value.isprintable() else "must hold texts of one line"
+        return f"Write {', '.join(sorted(ALLOWED_HEADERS))}, and names that begin with x-, alone"
+    return "" if isinstance(value, str) and value.isprintable() else "Write texts of one line"
 
 
 def _read_atype(connection: Connection) -> int | None:
     text = (read_text(connection, "atype") or "").lower()
     if text not in _ATYPES:
-        raise wrong_field(connection, "atype", "must be 1, 2, 3 or 4, or none to leave it out")
+        raise wrong_field(connection, "atype", "Write 1, 2, 3 or 4, or none to leave it out,")
     return _ATYPES[text]

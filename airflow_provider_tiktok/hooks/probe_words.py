@@ -43,8 +43,7 @@ def in_one_sentence(probe: Probe, *, has_pixel: bool, has_advertiser: bool) -> s
 
 def of_error(error: ConversionsError, *, conn_id: str | None) -> str:
     """What is wrong with the connection's fields, without its id."""
-    text = str(error).removeprefix(f"Connection {conn_id!r}: ")
-    return text[:1].upper() + text[1:]
+    return str(error).replace(f" of connection {conn_id!r}", "")
 
 
 def _finding(probe: Probe, *, has_pixel: bool, has_advertiser: bool) -> str:

@@ -97,8 +97,8 @@ def _label_of(event_source: str) -> str:
 def missing_connection(conn_id: str) -> ConfigurationError:
     """The error for a connection that is not there."""
     return ConfigurationError(
-        f"tiktok_conn_id: connection {conn_id!r} is not defined. Define it with type 'tiktok', or set "
-        "demo_mode=True to try without one."
+        f"Define it with type 'tiktok', or set demo_mode=True to try without one: connection {conn_id!r} is "
+        "not defined. It is what tiktok_conn_id names."
     )
 
 
@@ -168,8 +168,8 @@ class TikTokHook(BaseHook):
             return DEFAULT_ADVERTISER_ID
         if self.settings.advertiser_id is None:
             raise ConfigurationError(
-                f"Connection {self.tiktok_conn_id!r}: the field 'Advertiser id' ('advertiser_id') is empty: "
-                "take it from TikTok Ads Manager."
+                "Take the id from TikTok Ads Manager: the field 'Advertiser id' ('advertiser_id') of "
+                f"connection {self.tiktok_conn_id!r} is empty."
             )
         return self.settings.advertiser_id
 
@@ -179,7 +179,7 @@ class TikTokHook(BaseHook):
         :raises ConfigurationError: there is no such source, or neither names an id.
         """
         if event_source not in SOURCE_ID_FIELDS:
-            raise ConfigurationError(f"event_source must be one of: {', '.join(SOURCE_ID_FIELDS)}.")
+            raise ConfigurationError(f"Set event_source to one of: {', '.join(SOURCE_ID_FIELDS)}.")
         found = given or self.settings.source_ids.get(event_source)
         if found is None and self.demo_mode:
             found = demo_source_ids()[event_source]

@@ -144,8 +144,9 @@ def _choose_address(
     is_allowed |= hosts is not None and _host_of(url) in {name.lower() for name in hosts}
     if not is_allowed:
         raise ConfigurationError(
-            "The webhook's address leads to a host that is not among those that this DAG names "
-            "(webhook_hosts, result_webhook_hosts), and not to the server of its webhook connection."
+            "Name the webhook's host in webhook_hosts or result_webhook_hosts of the DAG: its address "
+            "leads to a host that is not among those that this DAG names, and not to the server of its "
+            "webhook connection."
         )
     return url, secret
 
@@ -174,7 +175,9 @@ def _read_connection(conn_id: str) -> tuple[str, str | None]:
     try:
         connection: Any = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        raise ConfigurationError(f"result_webhook_conn_id: connection {conn_id!r} is not defined.") from None
+        raise ConfigurationError(
+            f"Define it, or name another as result_webhook_conn_id: connection {conn_id!r} is not defined."
+        ) from None
     host = (connection.host or "").strip()
     if "://" in host or not host:
         return host, connection.password

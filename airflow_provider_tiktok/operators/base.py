@@ -304,15 +304,15 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 otherwise = ' or "auto"' if name == "max_in_flight" else ""
-                raise ConfigurationError(f"{name} must be a whole number of at least {least}{otherwise}.")
+                raise ConfigurationError(f"Set {name} to a whole number of at least {least}{otherwise}.")
         if (
             self.require_consent
             and self.mapping
             and "consent" not in {*self.mapping, *(reveal(self.defaults) or {})}
         ):
             raise ConfigurationError(
-                "require_consent: map 'consent' to the column that says it. Without one nobody has agreed, "
-                "and every event would be skipped."
+                "Map 'consent' to the column that says it, as require_consent asks. Without one "
+                "nobody has agreed, and every event would be skipped."
             )
 
     def make_pace(self) -> Pace:
@@ -372,8 +372,8 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         reads = getattr(source, "reads", None)
         if reads is not None and reads(path):
             raise ConfigurationError(
-                "dead_letter_path: this file is read, too, and what is written to it would be read without "
-                "end. Give another, or a path to read that does not match it."
+                "Give another dead_letter_path, or a path to read that does not match it: this file "
+                "is read, too, and what is written to it would be read without end."
             )
         # A row without a lasting number cannot be found again: its letter is all there is of it.
         fields = self.dead_letter_fields if source.is_ordered else ALL

@@ -248,13 +248,13 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
         _check_one_given(self, "sql", "path", "envelopes")
         _check_one_given(self, "table", "output_path")
         if self.sql is not None and not self.sql_conn_id:
-            raise ConfigurationError("sql_conn_id: name the connection of the database that sql is run on.")
+            raise ConfigurationError("Name the connection of the database that sql is run on as sql_conn_id.")
         if self.table is not None and not (self.table_conn_id or self.sql_conn_id):
-            raise ConfigurationError("table_conn_id: name the connection of the table's database.")
+            raise ConfigurationError("Name the connection of the table's database as table_conn_id.")
         for name in ("page_size", "max_in_flight", "max_attempts_per_request"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name} must be a whole number of at least 1.")
+                raise ConfigurationError(f"Set {name} to a whole number of at least 1.")
 
     def _rules(self) -> RefreshRules:
         from airflow_provider_tiktok.conversions.liveramp.refresh import RefreshRules
@@ -309,8 +309,9 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
         source = open_files(path, storage_conn_id=self.storage_conn_id, format=self.format)
         if self.output_path is not None and source.reads(Path(self.output_path).expanduser()):
             raise ConfigurationError(
-                "output_path is one of the files of path: results hold key, envelope, refreshed_at and "
-                "status, and would take the place of the rows' addresses and consent. Write them elsewhere."
+                "Write the results elsewhere: output_path is one of the files of path. Results hold "
+                "key, envelope, refreshed_at and status, and would take the place of the rows' "
+                "addresses and consent."
             )
         return source
 

@@ -51,8 +51,8 @@ def _states_in_database(context: Mapping[str, Any], task_id: str) -> dict[int, A
     run: Any = context.get("dag_run")
     if not hasattr(run, "get_task_instances"):
         raise ConfigurationError(
-            "This version of Airflow does not tell a task what became of others, so the receipt of the whole "
-            "cannot be made: use Airflow 2.11, or 3.0 and later."
+            "Use Airflow 2.11, or 3.0 and later: this version does not tell a task what became of "
+            "others, so the receipt of the whole cannot be made."
         )
     return {one.map_index: one.state for one in run.get_task_instances() if one.task_id == task_id}
 

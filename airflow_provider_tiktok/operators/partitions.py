@@ -236,5 +236,5 @@ class SplitFilesOperator(SplitOperator):
 
 def _at_least_one(value: Any, *, argument: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{argument} must be a whole number of at least 1.")
+        raise ConfigurationError(f"Set {argument} to a whole number of at least 1.")
     return value

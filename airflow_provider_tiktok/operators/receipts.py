@@ -103,9 +103,9 @@ class TikTokReceiptOperator(BaseOperator, ShowsArguments):
         share: Any = self.max_rejected_share
         most: Any = self.max_rejected
         if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
-            raise ConfigurationError("max_rejected_share must be a number from 0 to 1.")
+            raise ConfigurationError("Set max_rejected_share to a number from 0 to 1.")
         if isinstance(most, bool) or not isinstance(most, int) or most < 0:
-            raise ConfigurationError("max_rejected must be a whole number of at least 0.")
+            raise ConfigurationError("Set max_rejected to a whole number of at least 0.")
 
     def _add_up(self, context: Context) -> tuple[Whole, dict[str, Any]]:
         from airflow_provider_tiktok.conversions.delivery.whole import add_up
@@ -114,7 +114,7 @@ class TikTokReceiptOperator(BaseOperator, ShowsArguments):
         parts, target = parts_of(context, self.of)
         if not parts:
             raise ConfigurationError(
-                f"of: this run has no task {self.of!r}: give the id of the one that sends."
+                f"Set of to the id of the task that sends: this run has no task {self.of!r}."
             )
         whole = add_up(parts, expected=expected_of(parts))
         return whole, {**target, **whole.as_dict()}

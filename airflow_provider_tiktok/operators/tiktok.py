@@ -53,7 +53,7 @@ class TikTokSendEventsOperator(SendToTikTokOperator):
         return RecordsSource(self.samples(otherwise=_NO_EVENTS) if events is None else events)
 
 
-_NO_EVENTS = "events: give a list of events, each a mapping of names to values."
+_NO_EVENTS = "Give a list of events as events, each a mapping of names to values."
 _NO_EVENT = (
     "Give the event as a whole (event=) or in parts (event_name=, event_time=, user=, ...): one of the two."
 )
@@ -164,8 +164,8 @@ class TikTokTestEventOperator(TikTokSendEventOperator):
         code = code or (SAMPLE_TEST_CODE if hook.demo_mode else None)
         if not code:
             raise ConfigurationError(
-                f"test_event_code is not given, and connection {self.tiktok_conn_id!r} has none: take one "
-                "from Events Manager > your pixel or event set > Test events."
+                "Take a test_event_code from Events Manager > your pixel or event set > Test events: "
+                f"none is given, and connection {self.tiktok_conn_id!r} has none."
             )
         source_id = hook.event_source_id(self.event_source, given=self.event_source_id)
         self._where = f"{self.event_source} {source_id} > Test events > {code}"
@@ -188,7 +188,7 @@ def _as_record(given: Any) -> Mapping[str, Any]:
     try:
         return as_object(given)
     except EventError as error:
-        raise ConfigurationError(f"event: {error.rule}. {error.remedy}") from None
+        raise ConfigurationError(f"{error.remedy} Found in event: {error.rule}.") from None
 
 
 def _look_for(receipt: Mapping[str, Any], *, where: str) -> str:

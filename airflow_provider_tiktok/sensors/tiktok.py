@@ -402,7 +402,7 @@ def _as_day(value: date | str, *, name: str) -> date:
     try:
         return date.fromisoformat(value.strip())
     except (AttributeError, ValueError):
-        raise ConfigurationError(f"{name} must be a date or a text such as 2026-11-23.") from None
+        raise ConfigurationError(f"Give a date, or a text such as 2026-11-23, as {name}.") from None
 
 
 def _as_count(value: int | str, *, name: str) -> int:
@@ -410,7 +410,7 @@ def _as_count(value: int | str, *, name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise ConfigurationError(f"{name} must be a whole number.") from None
+        raise ConfigurationError(f"Set {name} to a whole number.") from None
 
 
 def _seconds(span: timedelta | float) -> float:

@@ -94,8 +94,8 @@ class Request(Sealed, frozen=True, kw_only=True):
         if self.has_sample:
             return sample_events(now=now)
         raise ConfigurationError(
-            "send_batch_events needs events: a JSON array in 'events', or a file in 'eventsPath'. In demo "
-            "mode sample events are used."
+            "Give a JSON array in 'events', or a file in 'eventsPath': send_batch_events needs "
+            "events. In demo mode sample events are used."
         )
 
 
@@ -109,11 +109,13 @@ def read_request(given: Mapping[str, Any], *, conn_id: str) -> Request:
     _check_names(given, conn_id=conn_id)
     known = {name: value for name, value in given.items() if value not in (None, "")}
     if known.get("task") not in TASKS:
-        raise ConfigurationError(f"task must be one of: {', '.join(TASKS)}.")
+        raise ConfigurationError(f"Set task to one of: {', '.join(TASKS)}.")
     if "customEventName" in known and known.get("eventName") != "CustomEvent":
-        raise ConfigurationError("customEventName needs eventName = CustomEvent: which of the two is meant?")
+        raise ConfigurationError(
+            "Set eventName to CustomEvent, or leave out customEventName: which of the two is meant?"
+        )
     if "events" in known and "eventsPath" in known:
-        raise ConfigurationError("events and eventsPath are both given: give one of them.")
+        raise ConfigurationError("Give one of events and eventsPath: both are given.")
     event_fields = (*_DETAILS, *_COMPANIONS, "eventName", "customEventName")
     return Request(
         task=known["task"],
@@ -136,10 +138,10 @@ def path_below(folder: str | None, path: str) -> str:
     :raises ConfigurationError: there is no folder, or the path leads out of it.
     """
     if not folder:
-        raise ConfigurationError("eventsPath is not taken here: this DAG names no events_folder.")
+        raise ConfigurationError("Name an events_folder in this DAG: without one eventsPath is not taken.")
     parts = path.split("/")
     if path.startswith(("/", "~")) or "://" in path or "\\" in path or ".." in parts:
-        raise ConfigurationError("eventsPath must be a path below this DAG's events folder.")
+        raise ConfigurationError("Give a path below this DAG's events folder as eventsPath.")
     return f"{folder.rstrip('/')}/{path}"
 
 
@@ -160,8 +162,8 @@ def _check_names(given: Mapping[str, Any], *, conn_id: str) -> None:
             meant = get_close_matches(str(name), known, n=1)
             hint = f" Did you mean {meant[0]!r}?" if meant and not _is_credential(meant[0]) else ""
             raise ConfigurationError(
-                f"The input has a field that is not known here.{hint} If it held a token or another secret, "
-                "revoke that: Airflow may have stored it."
+                f"Leave out the field that is not known here.{hint} If it held a token or another "
+                "secret, revoke that: Airflow may have stored it."
             )
 
 

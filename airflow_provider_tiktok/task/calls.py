@@ -43,8 +43,8 @@ def bound_call(
     except TypeError:
         takes = ", ".join(signature.parameters) or "no arguments"
         raise ConfigurationError(
-            f"op_args, op_kwargs: python_callable takes {takes}, and does not fit what it is given "
-            f"({len(args)} by position, {len(given)} by name)."
+            f"Change op_args and op_kwargs to what python_callable takes: {takes}. It is given "
+            f"{len(args)} by position and {len(given)} by name."
         ) from None
     return partial(function, *args, **{**of_context, **given})
 

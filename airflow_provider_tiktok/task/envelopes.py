@@ -65,7 +65,7 @@ def open_rows(
 
     if writer is not None and writer[0] == sql_conn_id and isinstance(writer[1], sqlite3.Connection):
         if not isinstance(sql, str):
-            raise ConfigurationError("sql must be one query, as text.")
+            raise ConfigurationError("Give one query as sql, as text.")
         return SqlSource(lambda: Borrowed(writer[1]), sql, parameters or None, page_size=page_size)
     return open_query(
         sql, sql_conn_id=sql_conn_id, parameters=parameters, page_size=page_size, hook_params=hook_params

@@ -53,8 +53,8 @@ def _stored_path(text: str, *, conn_id: str | None) -> Any:
     except Exception as error:
         kind = type(error).__name__
     raise ConfigurationError(
-        f"path: {shown_path(text)} is no address of an object storage that is installed here ({kind}). Put "
-        "credentials into an Airflow connection, not into the address."
+        "Put credentials into an Airflow connection, and install the provider of the storage: path "
+        f"{shown_path(text)} is no address of an object storage that is installed here ({kind})."
     )
 
 
@@ -145,15 +145,16 @@ def _files_of(path: str | os.PathLike[str], *, conn_id: str | None) -> list[Any]
         raise
     except Exception as error:  # object stores have errors of their own, and texts that quote an address
         raise ConfigurationError(
-            f"path: {shown_path(path)} cannot be looked up ({type(error).__name__}). Check that it is there, "
-            "and the connection that leads to it."
+            f"Check that the path is there, and the connection that leads to it: {shown_path(path)} "
+            f"cannot be looked up ({type(error).__name__})."
         ) from None
     if not taken:
         named = shown_path(path)
         raise ConfigurationError(
-            f"path: {named} matches no file; {len(found)} whose names begin with '.' or '_' are left out."
+            f"Give a path that matches a file: {named} matches none; {len(found)} whose names begin with "
+            "'.' or '_' are left out."
             if found
-            else f"path: {named} matches no file. An empty file would be taken as zero events."
+            else f"Give a path that matches a file: {named} matches none. An empty file would be zero events."
         )
     return taken
 
@@ -168,7 +169,7 @@ def _is_aside(file: Any, root: Any, *, pattern: str) -> bool:
 def _checked_file(path: Any) -> Any:
     """The path, unless it is a local one of something that never ends, such as a device or a pipe."""
     if isinstance(path, Path) and not hasattr(path, "protocol") and path.exists() and not path.is_file():
-        raise ConfigurationError(f"path: {path} is no file: name a file, a folder or a pattern.")
+        raise ConfigurationError(f"Name a file, a folder or a pattern: path {path} is no file.")
     return path
 
 
@@ -181,7 +182,9 @@ def _resolved(file: Any, *, folder: Any) -> Any:
         return file
     real = Path(os.path.realpath(file))
     if not real.is_relative_to(os.path.realpath(folder)):
-        raise ConfigurationError("path: a file leads out of the folder that files may be read from.")
+        raise ConfigurationError(
+            "Name files inside the folder they may be read from: one in path leads out of it."
+        )
     return _checked_file(real)
 
 

@@ -46,7 +46,7 @@ def open_query(
     from airflow_provider_tiktok.conversions.sources.sql import SqlSource
 
     if not isinstance(sql, str):
-        raise ConfigurationError("sql must be one query, as text.")
+        raise ConfigurationError("Give one query as sql, as text.")
     sql = within_part(sql, part, group_by=group_by)
     _check_order(sql, order_by)
     hook = database_hook(sql_conn_id, hook_params=hook_params)
@@ -89,14 +89,14 @@ def open_files(
         if path is not None:
             raise ConfigurationError("Give path or part: one of the two.")
         if sql is not None:
-            raise ConfigurationError("sql: a query reads whole files; give path instead of part.")
+            raise ConfigurationError("Give path instead of part: a query in sql reads whole files.")
         check_part(part, group_by=group_by, encoding=given.get("encoding", "utf-8"))
         files = find_files(part["files"], conn_id=storage_conn_id)
         if "size" not in part:
             return FilesSource(files, **given)
         return FilesSource([PartOfFile(files[0], part)], **{**given, "format": part.get("format")})
     if path is None:
-        raise ConfigurationError("path: give a file, a folder, a pattern or several of them.")
+        raise ConfigurationError("Give a file, a folder, a pattern or several of them as path.")
     files = find_files(path, conn_id=storage_conn_id, below=below)
     if sql is None:
         return FilesSource(files, **given)
@@ -113,7 +113,7 @@ def _check_order(sql: str, order_by: Sequence[str] | None) -> None:
     """Nothing, where the query orders its rows or is not said to."""
     if order_by and not _ORDERS.search(sql):
         raise ConfigurationError(
-            "order_by says that the query orders its rows, but sql has no ORDER BY: add one, or leave it out."
+            "Add an ORDER BY to sql, or leave out order_by, which says that the query orders its rows."
         )
 
 
@@ -132,12 +132,17 @@ def database_hook(
         connection: Any = BaseHook.get_connection(sql_conn_id)
         hook = connection.get_hook(hook_params=dict(hook_params or {}))
     except AirflowNotFoundException:
-        raise ConfigurationError(f"{argument}: connection {sql_conn_id!r} is not defined.") from None
+        raise ConfigurationError(
+            f"Define it, or name another as {argument}: connection {sql_conn_id!r} is not defined."
+        ) from None
     except (AirflowException, ImportError) as error:
         raise ConfigurationError(
-            f"{argument}: no hook for connection {sql_conn_id!r} ({type(error).__name__}): check its type, "
-            "and that the provider of that database is installed."
+            f"Check the type of connection {sql_conn_id!r}, and that the provider of that database is "
+            f"installed: there is no hook for it ({type(error).__name__}). It is what {argument} "
+            "names."
         ) from None
     if not isinstance(hook, DbApiHook):
-        raise ConfigurationError(f"{argument}: connection {sql_conn_id!r} is not one of a database.")
+        raise ConfigurationError(
+            f"Name the connection of a database as {argument}: {sql_conn_id!r} is not one."
+        )
     return hook

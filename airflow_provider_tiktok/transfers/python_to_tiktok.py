@@ -74,7 +74,7 @@ class PythonReader(DeliverEventsOperator):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(python_callable) or is_async(python_callable):  # type: ignore[redundant-expr]
-            raise ConfigurationError("python_callable: give a plain function or a generator, no async one.")
+            raise ConfigurationError("Give a plain function or a generator as python_callable, no async one.")
         self.python_callable = python_callable
         self.op_args = op_args or ()
         self.op_kwargs = op_kwargs or {}

@@ -200,7 +200,7 @@ def test_answer_that_is_not_understood_means_the_same(
 @modes
 def test_wrong_setting_means_the_same(run: Run, tiktok: Simulator, task: Task):
     """A setting that a person must change fails at once, naming it; nothing is asked."""
-    with pytest.raises(PermanentFailure, match="first_day must be a date"):
+    with pytest.raises(PermanentFailure, match="Give a date, or a text such as 2026-11-23, as first_day"):
         run(counts_sensor(first_day="yesterday", timeout=3600), task)
     assert tiktok.requests == []
 
@@ -209,7 +209,7 @@ def test_wrong_setting_means_the_same(run: Run, tiktok: Simulator, task: Task):
 def test_wrong_connection_means_the_same(run: Run, define_connection: Callable[..., None], task: Task):
     """A connection without an advertiser fails at once, naming the field."""
     define_connection("shop", conn_type="tiktok", password=DEFAULT_TOKEN, extra={})
-    with pytest.raises(PermanentFailure, match=r"\('advertiser_id'\) is empty"):
+    with pytest.raises(PermanentFailure, match=r"\('advertiser_id'\) of connection .* is empty"):
         run(pixel_sensor(tiktok_conn_id="shop", timeout=3600), task)
 
 
@@ -395,9 +395,9 @@ def test_nothing_is_checked_before_templates_are_rendered():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"min_events": "many"}, "min_events must be a whole number"),
-        ({"min_events": 0}, "min_events must be at least 1"),
-        ({"last_day": 20261123}, "last_day must be a date"),
+        ({"min_events": "many"}, "Set min_events to a whole number"),
+        ({"min_events": 0}, "Set min_events to at least 1"),
+        ({"last_day": 20261123}, "Give a date, or a text such as 2026-11-23, as last_day"),
     ],
 )
 def test_wrong_argument_is_named(arguments: dict[str, Any], words: str):

@@ -160,7 +160,7 @@ def test_wrong_connection_ends_the_wait(tiktok: Simulator, define_connection: Ca
     define_connection("tiktok_default", conn_type="tiktok", host="http://203.0.113.1", password="x")
     event = end_of(trigger())
     assert (event["status"], event["reason"]) == ("failed", "configuration")
-    assert "('host') must begin with https" in event["message"]
+    assert "Write an address that begins with https" in event["message"]
 
 
 def test_demonstration_is_never_waited_for(tiktok: Simulator, define_connection: Callable[..., None]):

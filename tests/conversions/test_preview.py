@@ -210,7 +210,7 @@ def orders(tmp_path: Path) -> Path:
         (None, 1, '"user.email": "E-Mail",'),
         ({"mapping": MAPPING, "defualts": DEFAULTS}, 2, "Did you mean 'defaults'?"),
         ({"mapping": {"user.emial": "E-Mail"}}, 2, "user.email"),
-        ({"mapping": MAPPING, "event_source": "shop"}, 2, "event_source must be one of"),
+        ({"mapping": MAPPING, "event_source": "shop"}, 2, "Set event_source to one of"),
         ([], 2, "JSON object"),
     ],
 )

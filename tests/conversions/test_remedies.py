@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+import airflow_provider_tiktok
 from airflow_provider_tiktok.conversions import event_names, values
 from airflow_provider_tiktok.conversions.events import EventSource
 from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, FAULTS, IdentityRules, prepare
@@ -58,6 +62,77 @@ def test_every_name_that_is_not_fine_has_a_remedy(event_source: EventSource) -> 
         is_fine = finding.status in event_names.FINE
         assert bool(finding.remedy) is not is_fine
         assert is_fine or A_SENTENCE.fullmatch(finding.remedy)
+
+
+AN_ORDER = re.compile(
+    r"(Add|Allow|Ask|Cast|Change|Check|Clear|Create|Cut|Define|Deliver|Give|Install|Leave|Look|Make|Map|Name"
+    r"|Pack|Put|Read|Rename|Return|Revoke|Run|Say|Send|Set|State|Take|Unpack|Use|Write) "
+)
+"""Words that begin an error: each tells somebody to do something."""
+
+FROM_TABLES = {
+    "answer.hint",  # of the return codes, whose own test holds their length
+    "_ADVICE[answer.http_status == _TOO_LARGE]",
+    "error",
+    "error.remedy",
+    "hint",
+    "one.told",
+    "otherwise",
+    "problems",
+    "record.remedy",
+    "remedy",
+    "text",
+    "told",
+}
+"""What begins an error whose first words come from elsewhere: from a remedy, or from another error."""
+
+
+def errors_raised() -> Iterator[tuple[str, str]]:
+    """Place and text of every error that says what a person must change; what is filled in stands in braces."""
+    package = Path(airflow_provider_tiktok.__file__).parent
+    for file in sorted(package.rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        constants = {
+            ast.unparse(one.targets[0]): one.value for one in tree.body if isinstance(one, ast.Assign)
+        }
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "ConfigurationError":
+                for text in _texts_of(call.args[0], constants):
+                    yield f"{file.relative_to(package)}:{call.lineno}", text
+
+
+def _texts_of(node: ast.expr, constants: dict[str, ast.expr]) -> Iterator[str]:
+    """A text, or both of a condition; constants of the module are looked up."""
+    if isinstance(node, ast.IfExp):
+        yield from _texts_of(node.body, constants)
+        yield from _texts_of(node.orelse, constants)
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
+            for part in node.values
+        )
+    elif isinstance(node, ast.Constant):
+        yield str(node.value)
+    elif (name := ast.unparse(node).partition(".format(")[0]) in constants:
+        yield from _texts_of(constants[name], constants)
+    else:
+        yield f"{{{ast.unparse(node)}}}"
+
+
+def test_every_error_begins_with_its_remedy() -> None:
+    """Airflow's log cuts a line after some 130 characters: by then it has said what to do.
+
+    What is filled in counts as 16 characters.
+    """
+    wrong = []
+    for place, text in errors_raised():
+        first = re.split(r": |\. |; |\.$", text)[0]
+        told = re.match(r"\{(?:' '\.join\()?\(?(?:f'\{)?([^{}]+?)[})]", text)
+        if told is not None and told[1] in FROM_TABLES:
+            continue
+        if not AN_ORDER.match(first) or len(re.sub(r"\{[^{}]*\}", "." * 16, first)) >= 120:
+            wrong.append(f"{place}: {text}")
+    assert wrong == []
 
 
 ODD: list[dict[str, Any]] = [

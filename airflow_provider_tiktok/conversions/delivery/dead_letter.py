@@ -187,8 +187,9 @@ class DeadLetters:
 
     def _unwritable(self, error: Exception) -> ConfigurationError:
         return ConfigurationError(
-            f"dead_letter_path: {_shown(self._path)} cannot be written ({type(error).__name__}). Give a "
-            "folder the worker may write to: nothing that is not stored may be called settled."
+            f"Give a dead_letter_path in a folder the worker may write to: {_shown(self._path)} cannot "
+            f"be written ({type(error).__name__}), and nothing that is not stored may be called "
+            "settled."
         )
 
 
@@ -348,8 +349,8 @@ def _id_of(result: EventResult, event: Mapping[str, Any] | None) -> str | None:
 
 def _foreign(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"dead_letter_path: {_shown(path)} {reason}, so it is left as it is. Give the path of a file that "
-        "holds dead letters, or of one that does not exist yet."
+        f"Give another dead_letter_path, of dead letters or of no file yet: {_shown(path)} {reason}, "
+        "so it is left as it is."
     )
 
 

@@ -432,9 +432,9 @@ def _lost(encoded: Encoded, why: Exception | Answer, *, is_unconfirmed: bool) ->
 
 def _refused_whole(answer: Answer) -> ConfigurationError:
     return ConfigurationError(
-        "The API refuses every event that was tried, each alone, in words that name no field of an event: "
-        f"{answer.message or 'no message'} ({_told_code(answer)}). "
-        f"{_ADVICE[answer.http_status == _TOO_LARGE]} No event is taken for the reason.",
+        f"{_ADVICE[answer.http_status == _TOO_LARGE]} The API refuses every event that was tried, each "
+        f"alone, in words that name no field of an event: {answer.message or 'no message'} "
+        f"({_told_code(answer)}). No event is taken for the reason.",
         code=answer.code,
         request_id=answer.request_id,
         attempts=answer.attempts,

@@ -36,8 +36,8 @@ def check_choice(choice: str) -> None:
     """
     if choice not in CHOICES:
         raise ConfigurationError(
-            'dead_letter_fields: write "digests" to leave out IP address, user agent, ttclid and ttp, or '
-            '"all" to keep them for another sending.'
+            'Set dead_letter_fields to "digests" or "all": "digests" leaves out IP address, user agent, '
+            'ttclid and ttp, "all" keeps them for another sending.'
         )
 
 

@@ -44,6 +44,16 @@ _log = logging.getLogger(__name__)
 _SETTLED = frozenset({Verdict.ACCEPTED, Verdict.PARTIAL, Verdict.PAYLOAD})
 _TRY_AGAIN = frozenset({Verdict.RETRY, Verdict.RETRY_SLOWLY})
 
+_LATER = "Let Airflow retry, or run the task again later."
+_USUAL_HINTS = {
+    Verdict.RETRY: _LATER,
+    Verdict.RETRY_SLOWLY: _LATER,
+    Verdict.AUTHORIZATION: "Check the credentials in the connection, and what they may do.",
+    Verdict.CONFIGURATION: "Check the host and the ids in the connection.",
+    Verdict.UNKNOWN: "Check the host in the connection, and whether a proxy answers in its place.",
+}
+"""What to do about an answer of which its API's tables say nothing."""
+
 _MOST_REFUSALS = 30
 """How often one request is refused for the pace before that costs tries: it may be refused for itself."""
 
@@ -235,7 +245,8 @@ class _Trail:
 
         Airflow's log shows about 120 characters of a line before it cuts.
         """
-        text = f"{answer.hint} {self._request.shown}: {_said(answer)}, attempts: {self._sent}.".lstrip()
+        hint = answer.hint or _USUAL_HINTS.get(answer.verdict, _USUAL_HINTS[Verdict.UNKNOWN])
+        text = f"{hint} {self._request.shown}: {_said(answer)}, attempts: {self._sent}."
         if answer.verdict is Verdict.CONFIGURATION:
             return ConfigurationError(
                 text,

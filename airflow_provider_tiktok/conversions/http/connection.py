@@ -290,9 +290,10 @@ def read_fault(error: Exception) -> TransportError | ConfigurationError:
         return error
     if _cannot_be_sent(error):
         return ConfigurationError(
-            f"The request cannot be sent ({type(error).__name__}): its address, a header, the proxy or the "
-            "certificate bundle of the environment is not valid. Look for spaces, line breaks and letters "
-            "outside ASCII in the connection, and at HTTPS_PROXY and REQUESTS_CA_BUNDLE."
+            "Look for spaces, line breaks and letters outside ASCII in the connection, and at "
+            f"HTTPS_PROXY and REQUESTS_CA_BUNDLE: the request cannot be sent ({type(error).__name__}), "
+            "since its address, a header, the proxy or the certificate bundle of the environment is "
+            "not valid."
         )
     inner = _unwrap(error)
     if type(inner).__name__ == "NameResolutionError":  # urllib3 has it since 2.0

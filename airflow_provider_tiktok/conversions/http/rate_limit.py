@@ -39,7 +39,7 @@ class RateLimit:
 
         windows = [(per_second, 1_000), (per_minute, 60_000)]
         if any(limit is not None and limit < 1 for limit, _ in windows):
-            raise ConfigurationError("A rate limit must allow at least one request.")
+            raise ConfigurationError("Allow at least one request in the rate limit.")
         # A second that allows more than the minute does limits nothing.
         if per_second is not None and per_minute is not None and per_second >= per_minute:
             windows = [(per_minute, 60_000)]

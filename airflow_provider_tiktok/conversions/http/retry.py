@@ -124,11 +124,11 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
-            raise ConfigurationError("max_attempts must be at least 1.")
+            raise ConfigurationError("Set max_attempts to at least 1.")
         for name in structs.asdict(self):
             number = getattr(self, name)
             if math.isnan(number) or number < 0:
-                raise ConfigurationError(f"{name} must not be negative.")
+                raise ConfigurationError(f"Set {name} to 0 or more.")
 
 
 def delay_s(attempt: int, *, answer: Answer, policy: RetryPolicy, random: Random) -> float:

@@ -62,11 +62,11 @@ class IdentityRules(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.policy not in ("auto", "raw", "hashed"):
-            raise ConfigurationError("The identity policy must be 'auto', 'raw' or 'hashed'.")
+            raise ConfigurationError("Set the identity policy to 'auto', 'raw' or 'hashed'.")
         region = self.default_region
         if region not in (None, UNKNOWN_REGION) and str(region).lower() not in COUNTRY_CODES:
             raise ConfigurationError(
-                "default_region must be a country in two letters of ISO 3166, such as 'US' or 'GB'."
+                "Set default_region to a country in two letters of ISO 3166, such as 'US' or 'GB'."
             )
 
     @property

@@ -127,7 +127,9 @@ class AdapterClient:
         random: Random = random_module.random,
     ) -> None:
         if not configuration_id or re.search(r"[\s/]", configuration_id):
-            raise ConfigurationError("The ATS configuration id is empty, or holds a space or a slash.")
+            raise ConfigurationError(
+                "Give the ATS configuration id of your placement: it is empty, or holds a space or a slash."
+            )
         self._url = f"{base_url}/send-events/{quote(configuration_id, safe='')}"
         self._shown = f"POST {urlsplit(base_url).hostname}/send-events/***"
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
@@ -246,7 +248,7 @@ class LiveRampDestination:
         self._pass_on = check_pass_on(pass_on or {})
         if not 1 <= max_events <= MOST_EVENTS:
             raise ConfigurationError(
-                f"max_events_per_request must be 1 to {MOST_EVENTS}: a request to LiveRamp holds events "
+                f"Set max_events_per_request to 1 to {MOST_EVENTS}: a request to LiveRamp holds events "
                 "of one user session."
             )
         self.identity = Identity(table=IDENTITY_TABLE, rules=identity or IdentityRules())
@@ -306,10 +308,10 @@ def _checked_platforms(platforms: Sequence[str]) -> tuple[str, ...]:
     names = (platforms,) if isinstance(platforms, str) else tuple(platforms)
     is_named = names and all(name and str(name).strip() == name for name in names)
     if not is_named or len(set(names)) < len(names):
-        raise ConfigurationError("event_manager: give a list of platforms, such as ['tiktok'], each once.")
+        raise ConfigurationError("Give a list of platforms as event_manager, such as ['tiktok'], each once.")
     for name in names:
         if name != "tiktok" and re.sub(r"[^a-z]", "", name.casefold()) == "tiktok":
-            raise ConfigurationError(f"event_manager: write 'tiktok' in place of {name!r}.")
+            raise ConfigurationError(f"Write 'tiktok' in place of {name!r} in event_manager.")
     return names
 
 

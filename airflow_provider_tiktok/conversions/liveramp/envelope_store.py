@@ -74,7 +74,7 @@ class EnvelopeTable:
         inserts: bool = True,
     ) -> None:
         if time_form not in _TIME_FORMS:
-            raise ConfigurationError(f"timestamps must be one of {', '.join(_TIME_FORMS)}.")
+            raise ConfigurationError(f"Set timestamps to one of {', '.join(_TIME_FORMS)}.")
         self._connection = connection
         self._table = ".".join(_checked_name(part, argument="table") for part in table.split("."))
         self._columns = [_checked_name(columns.get(name, name), argument="columns") for name in COLUMNS]
@@ -94,8 +94,8 @@ class EnvelopeTable:
             self._connection.rollback()
         except Exception as error:
             raise ConfigurationError(
-                f"Table {self._table} with columns {', '.join(self._columns)} cannot be read "
-                f"({type(error).__name__})."
+                f"Create the table of envelopes, or let its user read it: {self._table} with columns "
+                f"{', '.join(self._columns)} cannot be read ({type(error).__name__})."
             ) from None
         return {}
 
@@ -256,7 +256,10 @@ class EnvelopeFile:
             self._release()
             raise self._busy() from None
         except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be written ({type(error).__name__}).") from error
+            raise ConfigurationError(
+                f"Give an output_path that the worker may write to: {self._path} cannot be written "
+                f"({type(error).__name__})."
+            ) from error
         return statuses
 
     def write(self, results: Sequence[EnvelopeResult]) -> None:
@@ -287,8 +290,8 @@ class EnvelopeFile:
             )
         if not self._part.stat().st_size and _size(self._path):
             raise ConfigurationError(
-                f"There were no rows, and {self._path} holds some: it is left as it is. Check where the rows "
-                "come from, or remove the file."
+                f"Check where the rows come from, or remove {self._path.name}: there were no rows, and "
+                f"the file holds some, so {self._path} is left as it is."
             )
         os.replace(self._part, self._path)
         self._release()
@@ -427,7 +430,7 @@ _TIME_FORMS: Final[Mapping[str, Any]] = MappingProxyType(
 
 def _checked_name(name: str, *, argument: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ConfigurationError(f"{argument}: a name must be letters, digits and underscores.")
+        raise ConfigurationError(f"Write names in {argument} with letters, digits and underscores only.")
     return name
 
 
@@ -436,4 +439,4 @@ def _not_written(place: str, error: Exception, *, verb: str = "written to") -> C
     text = f"Envelopes cannot be {verb} {place} ({type(error).__name__})."
     if _PASSING & {kind.__name__ for kind in type(error).__mro__}:
         return TransientError(text, attempts=0)
-    return ConfigurationError(f"{text} Check the types and constraints of its columns.")
+    return ConfigurationError(f"Check the types and constraints of its columns: {text}")

@@ -150,7 +150,9 @@ class EnvelopeClient:
         random: Random = random_module.random,
     ) -> None:
         if not re.fullmatch(r"[0-9]{1,10}", placement_id, re.ASCII):
-            raise ConfigurationError("The placement id must be a number: it is not the ATS configuration id.")
+            raise ConfigurationError(
+                "Give the placement id, which is a number: it is not the ATS configuration id."
+            )
         self._params = [("pid", placement_id)]
         self._last_params = [] if atype is None else [("atype", str(atype))]
         self._headers = {"Accept": "application/json", **(headers or {}), "Origin": _checked_origin(origin)}
@@ -252,6 +254,6 @@ def _checked_origin(origin: str) -> str:
     parts = urlsplit(origin.rstrip("/"))
     if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or "@" in parts.netloc:
         raise ConfigurationError(
-            "The origin must be https:// and a domain that LiveRamp approved for the placement, no path."
+            "Give as origin https:// and a domain that LiveRamp approved for the placement, without a path."
         )
     return origin.rstrip("/")

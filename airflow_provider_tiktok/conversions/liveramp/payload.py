@@ -83,11 +83,13 @@ def check_pass_on(pass_on: Mapping[str, str]) -> dict[str, str]:
     wrong = [name for name in pass_on.values() if name not in _MAY_PASS]
     if wrong:
         raise ConfigurationError(
-            f"pass_on: only {', '.join(_MAY_PASS)} may go to LiveRamp; e-mail and telephone never do."
+            f"Name only {', '.join(_MAY_PASS)} in pass_on: e-mail and telephone never go to LiveRamp."
         )
     taken = sorted({"partner_id", "att_status", *DEVICE_KEYS} & pass_on.keys())
     if taken:
-        raise ConfigurationError(f"pass_on: {', '.join(taken)} is in every event that has it.")
+        raise ConfigurationError(
+            f"Leave {', '.join(taken)} out of pass_on: it is in every event that has it."
+        )
     return dict(pass_on)
 
 

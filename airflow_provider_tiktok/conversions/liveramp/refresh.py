@@ -211,14 +211,16 @@ class RefreshRules(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not 0 <= self.refresh_after_s < self.lifetime_s:
-            raise ConfigurationError("refresh_after must be at least 0 and shorter than lifetime.")
+            raise ConfigurationError("Set refresh_after to at least 0 and to less than lifetime.")
         if self.consent not in ("always", "by_country", "never"):
-            raise ConfigurationError("require_consent must be 'always', 'by_country' or 'never'.")
+            raise ConfigurationError("Set require_consent to 'always', 'by_country' or 'never'.")
         unknown = sorted(self.columns.keys() - set(FIELDS))
         if unknown:
-            raise ConfigurationError(f"columns: {', '.join(unknown)} is none of {', '.join(FIELDS)}.")
+            raise ConfigurationError(
+                f"Leave {', '.join(unknown)} out of columns: the names there are {', '.join(FIELDS)}."
+            )
         if self.timezone not in available_timezones():
-            raise ConfigurationError("timezone must be a name such as UTC or America/New_York.")
+            raise ConfigurationError("Set timezone to a name such as UTC or America/New_York.")
 
 
 class RefreshReport(Struct, frozen=True, kw_only=True):
@@ -320,8 +322,8 @@ def _check_columns(columns: Iterable[str], rules: RefreshRules, *, is_shared: bo
     missing = sorted({rules.columns.get(name, name) for name in fields} - present)
     if missing:
         raise ConfigurationError(
-            f"The rows have no column {', '.join(missing)}: name it so in the query, or tell its name in the "
-            "argument columns."
+            "Name the columns so in the query, or tell their names in the argument columns: the rows "
+            f"have no column {', '.join(missing)}."
         )
 
 
@@ -391,21 +393,21 @@ class _Run:
             return self._all_refused(refused)
         if legal and not self._has_success(but=EnvelopeStatus.LEGAL_REFUSAL):
             return ConfigurationError(
-                f"LiveRamp refused all {legal} rows for legal reasons (HTTP status 451): check the "
-                "placement's countries against the rows' addresses, and the consent strings.",
+                "Check the placement's countries against the rows' addresses, and the consent "
+                f"strings: LiveRamp refused all {legal:,} rows for legal reasons (HTTP status 451).",
                 attempts=self.requests,
             )
         absent = self.asked[EnvelopeStatus.NOT_IN_ANSWER]
         if absent and not self._has_success(but=EnvelopeStatus.NOT_IN_ANSWER):
             return ConfigurationError(
-                f"None of LiveRamp's {absent} answers held an envelope of type 19, which is the one for "
-                "TikTok: ask LiveRamp to enable it for this placement.",
+                "Ask LiveRamp to enable envelopes of type 19, the one for TikTok, for this placement: "
+                f"none of its {absent:,} answers held one.",
                 attempts=self.requests,
             )
         if set(self.statuses) == {EnvelopeStatus.UNREADABLE_ROW}:
             return ConfigurationError(
-                "No row could be read: each needs a key, and a time that can be read or none. Name their "
-                "columns in the argument columns."
+                "Name the columns of key and time in the argument columns: no row could be read, and "
+                "each needs a key, and a time that can be read or none."
             )
         if self.statuses and not self.asked and not self.statuses.keys() & _NEEDING_NOTHING:
             log.warning("LiveRamp was asked about nobody: %s.", dict(self.statuses))
@@ -490,8 +492,8 @@ class _Run:
 
     def _all_refused(self, refused: int) -> ConfigurationError:
         return ConfigurationError(
-            f"LiveRamp refused all {refused} requests (HTTP status 400): check the placement id, and that "
-            "the column of envelopes holds envelopes.",
+            "Check the placement id, and that the column of envelopes holds envelopes: LiveRamp "
+            f"refused all {refused:,} requests (HTTP status 400).",
             attempts=self.requests,
         )
 
@@ -501,16 +503,17 @@ class _Run:
     def _none_for_anybody(self) -> ConfigurationError:
         count = self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT]
         return ConfigurationError(
-            f"LiveRamp has an envelope for none of {count} people (HTTP status 204), as if all had opted "
-            "out. Nothing was removed. Check that the consent strings name LiveRamp, vendor 97, and that the "
-            "envelopes are of this placement; remove the envelopes of people who did opt out by yourself.",
+            "Check that the consent strings name LiveRamp, vendor 97, and that the envelopes are of "
+            f"this placement: LiveRamp has an envelope for none of {count:,} people (HTTP status 204), "
+            "as if all had opted out. Nothing was removed; remove the envelopes of people who did opt "
+            "out yourself.",
             attempts=self.requests,
         )
 
     def _too_many_failed(self, failed: int) -> TransientError:
         return TransientError(
-            f"{failed} envelopes could not be refreshed (max_failed={self._rules.max_failed}). They are kept "
-            "as they were; what was refreshed is stored.",
+            f"Let Airflow retry, or raise max_failed={self._rules.max_failed}: {failed} envelopes could not "
+            "be refreshed. They are kept as they were; what was refreshed is stored.",
             retry_after_s=self._wait_named_s,
             attempts=self.requests,
         )

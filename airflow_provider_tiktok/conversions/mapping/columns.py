@@ -25,7 +25,7 @@ def column_names(columns: object, *, argument: str) -> tuple[str, ...]:
     names = (columns,) if isinstance(columns, str) else () if columns is None else columns
     if isinstance(names, Sequence) and all(isinstance(one, str) and one.strip() for one in names):
         return tuple(names)
-    raise ConfigurationError(f"{argument}: give a column name or a list of column names.")
+    raise ConfigurationError(f"Give a column name or a list of column names as {argument}.")
 
 
 def getter(column: str) -> Getter:

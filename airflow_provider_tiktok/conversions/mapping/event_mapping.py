@@ -172,18 +172,18 @@ class EventMapping:
     def _check_conflicts(self, paths: Collection[str]) -> None:
         for whole, part in ((CONTENTS, "[]."), (MILEAGE, ".")):
             if whole in paths and any(path.startswith(whole + part) for path in paths):
-                raise ConfigurationError(f"mapping: give {whole!r} as a whole or in parts, not both.")
+                raise ConfigurationError(f"Map {whole!r} as a whole or in parts, not both.")
         if self._id_columns.names and "event_id" in paths:
-            raise ConfigurationError("event_id_from: event_id is mapped already; give one of the two.")
+            raise ConfigurationError("Give event_id_from or map event_id, not both.")
         if self._max_group_rows < 1:
-            raise ConfigurationError("max_group_rows: give at least 1.")
+            raise ConfigurationError("Set max_group_rows to at least 1.")
 
     def _unmapped_paths(self) -> list[str]:
         """What no event can do without, where the rules leave it out."""
         if not self._mapped:
             return []
         return [
-            f"mapping: name the column of {path!r}, or give it in defaults; no event is sent without it."
+            f"Name the column of {path!r} in mapping, or give it in defaults; no event is sent without it."
             for path in ("event", "event_time")
             if path not in self._paths | self._default_paths
         ]
@@ -409,7 +409,9 @@ def _compile_defaults(defaults: Mapping[str, Any] | None, *, fields: Mapping[str
     compiled = []
     for path, constant in _pairs(defaults, argument="defaults"):
         if path == "event_id":
-            raise ConfigurationError("defaults: one event_id for all would make every event a repeat.")
+            raise ConfigurationError(
+                "Leave event_id out of defaults: one id for all would make every event a repeat."
+            )
         field = _field_at(path, fields=fields, argument="defaults")
         compiled.append((field, _constant(field, constant)))
     return compiled
@@ -420,13 +422,15 @@ def _pairs(given: object, *, argument: str) -> Iterable[tuple[str, Any]]:
         return ()
     if isinstance(given, Mapping) and all(isinstance(path, str) for path in given):
         return given.items()
-    raise ConfigurationError(f"{argument}: give a mapping whose keys are event paths.")
+    raise ConfigurationError(f"Give a mapping whose keys are event paths as {argument}.")
 
 
 def _field_at(path: str, *, fields: Mapping[str, Field], argument: str) -> Field:
     field = fields.get(path) or open_field_at(path)
     if field is None:
-        raise ConfigurationError(f"{argument}: {path!r} is not an event path{meant_path(path)}")
+        raise ConfigurationError(
+            f"Change the path in {argument}: {path!r} is not an event path{meant_path(path)}"
+        )
     return field
 
 
@@ -440,8 +444,8 @@ def _constant(field: Field, constant: object) -> Any:
     except Exception as error:
         value, problems = None, single_errors(error, path="")
     if problems:
-        told = " ".join(f"{one.path} {one.rule}: {one.remedy}".strip() for one in problems)
-        raise ConfigurationError(f"defaults[{field.path!r}]: {told}")
+        told = " ".join(f"{one.remedy} ({f'{one.path} {one.rule}'.strip()})" for one in problems)
+        raise ConfigurationError(f"{told} Found in defaults[{field.path!r}].")
     return value
 
 
@@ -454,7 +458,7 @@ def _zone(timezone: str | tzinfo | None) -> tzinfo | None:
         pass  # an unknown name, no name at all, or the name of a folder of zones
     meant = closest_name(str(timezone), tuple(sorted(available_timezones())))
     hint = f"; did you mean {meant!r}?" if meant else ""
-    raise ConfigurationError(f"timezone: {timezone!r} is not a known time zone{hint}")
+    raise ConfigurationError(f"Change timezone: {timezone!r} is not a known time zone{hint}")
 
 
 def _digest(constants: Sequence[Constant]) -> str:

@@ -30,7 +30,7 @@ _MOST_TOLD = 10
 _LONG_ENOUGH = 6
 _MOST_NAMES = 2000
 _ROWS_LOOKED_INTO = 100
-_IF_DATA = "if the first row is data already, state the names of the columns in csv_columns."
+_IF_DATA = "If the first row is data already, state the names of the columns in csv_columns."
 
 
 class Asked(NamedTuple):
@@ -119,26 +119,28 @@ def unread_columns(
     unread = [(number, column) for number, column in enumerate(columns, 1) if not knows(column)]
     if not any(knows(column) or folded_name(column) in known for column in columns):
         numbers = _listed([number for number, _ in unread])
-        return [f"mapping: none of the {numbers} is an event field: give a mapping, or {_IF_DATA}"]
+        return [f"Give a mapping: none of the {numbers} is an event field. {_IF_DATA}"]
     told = [_unread_column(number, column, names=names) for number, column in unread[:_MOST_TOLD]]
-    rest = len(unread) - len(told)
-    return [*told, f"mapping: {rest} more columns are no event fields."] if rest else told
+    more = f" and {len(unread) - len(told)} more" if len(unread) > len(told) else ""
+    return (
+        [f"Give a mapping, or rename columns: no event fields are {', '.join(told)}{more}."] if told else []
+    )
 
 
 def _unread_column(number: int, column: str, *, names: Collection[str]) -> str:
     meant = closest_name(column, tuple(names))
     shown = repr(column) if _is_tellable(column) else f"number {number}"
-    hint = f", or name it {meant!r} if that is what it is" if meant else ""
-    return f"mapping: column {shown} is no event field; give a mapping{hint}."
+    return f"{shown} (did you mean {meant!r}?)" if meant else shown
 
 
 def _nothing_inside(one: Asked, *, hint: str) -> str:
     head = nested.heads_of(one.column)[0]
     what = "no list of objects with it" if nested.leads_into_list(one.column) else "no objects"
     return (
-        f"{one.argument}: nothing can be found at {one.column!r}, since {head!r} holds {what} and no JSON of "
-        f"them{hint}. Map a column that does, or {head!r} as a whole; one item of a list goes by its number, "
-        f"from 0, as in {head + '.0.sku'!r}, and all of them by brackets, as in {head + '[].sku'!r}."
+        f"Name a column that holds objects in {one.argument}, or {head!r} as a whole: nothing can be found "
+        f"at {one.column!r}, since {head!r} holds {what} and no JSON of them{hint}. One item of a list goes "
+        f"by its number, from 0, as in {head + '.0.sku'!r}, and all of them by brackets, as in "
+        f"{head + '[].sku'!r}."
     )
 
 
@@ -213,13 +215,14 @@ class _Survey:
         """What to say of a column that must be there and is not."""
         if twins := sorted(name for name in self._columns if name.startswith(f"{one.column} (column ")):
             shown = ", ".join(twins)
-            return f"{one.argument}: the source has several columns {one.column!r}: name one of {shown}."
-        return f"{one.argument}: the source has no column {one.column!r}{self.hint(one)}."
+            return f"Say which column {one.argument} means: the source has several {one.column!r}: {shown}."
+        return f"Check the column in {one.argument}: the source has no column {one.column!r}{self.hint(one)}."
 
     def absent(self, one: Asked) -> str:
         """What to say of a column that may come."""
         return (
-            f"{one.argument}: none of the first {self.n_records:,} rows has {one.column!r}{self.hint(one)}."
+            f"Check the column in {one.argument}: none of the first {self.n_records:,} rows has "
+            f"{one.column!r}{self.hint(one)}."
         )
 
     def hint(self, one: Asked) -> str:
@@ -276,7 +279,7 @@ def _is_tellable(name: str) -> bool:
 def _no_header(n_columns: int) -> str:
     """What to say of columns that share no name with what is asked for, and may be somebody's data."""
     numbers = _listed(range(1, n_columns + 1))
-    return f"None of the {numbers} has a name that is asked for, so none is shown: {_IF_DATA}"
+    return f"None of the {numbers} has a name that is asked for, so none is shown. {_IF_DATA}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -15,7 +15,10 @@ from airflow_provider_tiktok.conversions.mapping.drafts import Record, RowLeftOu
 from airflow_provider_tiktok.conversions.values import IDS, NullValues, plain_value, to_boolean, to_id
 
 _MOST_KNOWN = 1000
-_HOW = "give columns, each with the values that are meant, as in {'financial_status': ['paid', 'refunded']}."
+_HOW = (
+    "Give columns as {argument}, each with the values that are meant, as in "
+    "{{'financial_status': ['paid', 'refunded']}}."
+)
 
 
 class RowFilter:
@@ -141,13 +144,13 @@ def _tests_of(given: object, *, argument: str, nulls: NullValues) -> list[ValueT
     if given is None:
         return []
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{argument}: {_HOW}")
+        raise ConfigurationError(_HOW.format(argument=argument))
     tests = []
     for column, values in given.items():
         one_or_more = [values] if isinstance(values, str | int | float) or values is None else values
         is_list = isinstance(one_or_more, list | tuple | set | frozenset) and len(one_or_more)
         if not (isinstance(column, str) and column.strip() and is_list):
-            raise ConfigurationError(f"{argument}: {_HOW}")
+            raise ConfigurationError(_HOW.format(argument=argument))
         tests.append(ValueTest(column, list(one_or_more), argument=argument, nulls=nulls))
     return tests
 
@@ -156,4 +159,6 @@ def _text_of(value: object, *, argument: str) -> str | None:
     try:
         return to_id(value)
     except Exception:
-        raise ConfigurationError(f"{argument}: give texts, numbers, true, false or None.") from None
+        raise ConfigurationError(
+            f"Give texts, numbers, true, false or None as values in {argument}."
+        ) from None

@@ -81,9 +81,9 @@ def compile_mapping(
     region: str | None = None
     for path, declared in mapping.items():
         field = field_at(path)
-        readers = readers_of(declared, argument=f"mapping[{path!r}]: ")
+        readers = readers_of(declared, argument=f"mapping[{path!r}]")
         if not readers:
-            raise ConfigurationError(f"mapping[{path!r}]: name at least one column.")
+            raise ConfigurationError(f"Name at least one column in mapping[{path!r}].")
         for reader in readers:
             _check_use(field, reader)
             region = _one_region(region, reader.region)
@@ -99,7 +99,7 @@ def compile_mapping(
         mapped.append(_items_of(listed, item_defaults=item_defaults))
     if region is not None:
         if any(one.field.path == PHONE_REGION for one in mapped):
-            raise ConfigurationError(f"mapping: give {PHONE_REGION!r} or the region of a column, not both.")
+            raise ConfigurationError(f"Map {PHONE_REGION!r} or give the region of a column, not both.")
         source = _source_of(Reader(columns=(region,)))
         mapped.append(Mapped(field=FIELDS[PHONE_REGION], sources=(source,), is_collected=False))
     return mapped
@@ -129,20 +129,20 @@ def _check_use(field: Field, reader: Reader) -> None:
     is_time = field.path == "event_time"
     takes: Mapping[Use, tuple[bool, str]] = {
         Use.ANY: (True, ""),
-        Use.TIME: (is_time, "unit and format are for event_time"),
+        Use.TIME: (is_time, "Leave out unit and format, which are for event_time"),
         Use.NUMBER: (
             is_open or (field.is_figure and not is_time and field.convert not in _NO_NUMBERS),
-            "scale, decimal, thousands and symbol are for numbers",
+            "Leave out scale, decimal, thousands and symbol, which are for numbers",
         ),
         Use.LIST: (
             is_open or (field.is_collected and field.path != CONTENTS),
-            "split is for fields that take several values",
+            "Leave out split, which is for fields that take several values",
         ),
-        Use.PHONE: (field.path == "user.phone", "region is for user.phone"),
+        Use.PHONE: (field.path == "user.phone", "Leave out region, which is for user.phone"),
     }
-    is_taken, told = takes[reader.use]
+    is_taken, remedy = takes[reader.use]
     if not is_taken:
-        raise ConfigurationError(f"mapping[{field.path!r}]: {told}.")
+        raise ConfigurationError(f"{remedy}. Found in mapping[{field.path!r}].")
 
 
 def _is_list(reader: Reader) -> bool:
@@ -157,21 +157,21 @@ def _check_one_value(field: Field, reader: Reader) -> None:
     if not field.is_collected:
         first = column.replace(nested.EVERY, ".0")
         raise ConfigurationError(
-            f"mapping[{field.path!r}]: {column!r} is several values, and the field takes one; {first!r} is "
-            f"the "
-            "first of them."
+            f"Map {first!r} for the first of the values, since the field takes one: {column!r} in "
+            f"mapping[{field.path!r}] is several."
         )
     if reader.convert is not None:
         raise ConfigurationError(
-            f"mapping[{field.path!r}]: say nothing of the values of a list such as {column!r}, or give the "
-            f"parts "
-            "of items."
+            f"Say nothing of the values of a list such as {column!r}, or give the parts of items. "
+            f"Found in mapping[{field.path!r}]."
         )
 
 
 def _one_region(known: str | None, given: str | None) -> str | None:
     if known is not None and given is not None and known != given:
-        raise ConfigurationError("mapping: region: name the same column for all telephone numbers of a row.")
+        raise ConfigurationError(
+            "Name the same column as region for all telephone numbers of a row, in mapping."
+        )
     return given or known
 
 
@@ -179,9 +179,8 @@ def _check_unmixed(mapped: Sequence[Mapped]) -> None:
     plain = next((one for one in mapped if one.field.section == "item"), None)
     if plain is not None:
         raise ConfigurationError(
-            f"mapping[{plain.field.path!r}]: parts of items come from lists or from columns, not from "
-            f"both: name "
-            f"a list here, too, or give {plain.field.path!r} in defaults."
+            f"Name a list for mapping[{plain.field.path!r}], too, or give it in defaults: parts of "
+            "items come from lists or from columns, not from both."
         )
 
 
@@ -197,14 +196,14 @@ def _items_of(listed: Sequence[tuple[Field, list[Reader]]], *, item_defaults: Se
             column = reader.columns[0]
             if len(reader.columns) > 1 or not nested.is_list_way(column):
                 raise ConfigurationError(
-                    f"mapping[{field.path!r}]: name parts of one list, as in 'line_items[].sku'."
+                    f"Name parts of one list, as in 'line_items[].sku'. Found in mapping[{field.path!r}]."
                 )
             name, way, inside = nested.split_list_way(column)
             names[name] = way
             parts.append(_Part(field.name, column, inside, reader))
     if len(names) > 1:
         told = ", ".join(map(repr, sorted(names)))
-        raise ConfigurationError(f"mapping: all parts of items come from one list; these are {told}.")
+        raise ConfigurationError(f"Map all parts of items from one list: these in mapping are of {told}.")
     defaults = {field.name: value for field, value in item_defaults}
     items = ItemList(*names.values(), parts=parts, defaults=defaults)
     columns = tuple(dict.fromkeys(reader.columns[0] for _, readers in listed for reader in readers))

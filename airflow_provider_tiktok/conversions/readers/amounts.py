@@ -54,14 +54,14 @@ class _Amount:
         symbol = settings.get("symbol", "")
         if decimal == thousands:
             raise ConfigurationError(
-                f"decimal and thousands: {decimal!r} cannot be both; state the other one."
+                f"State the other one of decimal and thousands: {decimal!r} cannot be both."
             )
         if decimal in _BLANKS:
-            raise ConfigurationError("decimal: give a character that is no blank.")
+            raise ConfigurationError("Give a character that is no blank as decimal.")
         if "symbol" in settings and not _is_symbol(symbol):
             raise ConfigurationError(
-                f"symbol: give the sign or code that stands beside the number, of up to {_LONGEST_SYMBOL} "
-                "characters, such as '€'."
+                "Give the sign or code beside the number as symbol, such as '€', of up to "
+                f"{_LONGEST_SYMBOL} characters."
             )
         whole = "[0-9]+"
         if thousands is not None:
@@ -172,14 +172,14 @@ def _scale_of(given: object) -> Decimal:
     except EventError:
         scale = None
     if scale is None or scale <= 0:
-        raise ConfigurationError("scale: give a number above zero, such as '0.01' for cents.")
+        raise ConfigurationError("Give a number above zero as scale, such as '0.01' for cents.")
     return scale
 
 
 def _mark(given: object, *, argument: str) -> str:
     if isinstance(given, str) and len(given) == 1 and not given.isalnum() and given not in "+-\r\n\t":
         return given
-    raise ConfigurationError(f"{argument}: give one character that is no digit, such as ',' or '.'.")
+    raise ConfigurationError(f"Give one character that is no digit as {argument}, such as ',' or '.'.")
 
 
 def _is_symbol(given: object) -> bool:

@@ -58,7 +58,7 @@ def unit_reader(unit: object) -> Callable[[Any], Any]:
         meant = closest_name(str(unit), (*UNITS, *_NAMES.values()))
         short = next((short for short, long in _NAMES.items() if meant in (short, long)), None)
         hint = f"; did you mean {short!r}?" if short else ""
-        raise ConfigurationError(f"unit: give one of {', '.join(UNITS)}{hint}")
+        raise ConfigurationError(f"Give one of {', '.join(UNITS)} as unit{hint}")
     return partial(_seconds, unit=str(unit))
 
 
@@ -111,7 +111,7 @@ def _not_in_unit(unit: str) -> EventError:
 def format_reader(format: object) -> Callable[[Any], Any]:
     """What makes a date and time of text in a format; dates and times stay what they are."""
     if not isinstance(format, str) or not format.strip():
-        raise ConfigurationError("format: give text such as '%m/%d/%Y %H:%M'.")
+        raise ConfigurationError("Give text such as '%m/%d/%Y %H:%M' as format.")
     return _Clock(format).read
 
 
@@ -124,11 +124,13 @@ class _Clock:
         self._pattern = re.compile(_pattern_of(format), re.IGNORECASE)
         month = {"m", "b", "B"}.intersection(directives)
         if not ({"Y", "y"}.intersection(directives) and month and "d" in directives):
-            raise ConfigurationError("format: a time needs a year, a month and a day, such as %Y-%m-%d.")
+            raise ConfigurationError("Give a format with a year, a month and a day, such as %Y-%m-%d.")
         if ("I" in directives) != ("p" in directives):
-            raise ConfigurationError("format: hours of a clock of twelve (%I) need %p beside them.")
+            raise ConfigurationError(
+                "Write %p into format beside hours of a clock of twelve (%I), and neither without the other."
+            )
         if "M" in directives and not {"H", "I"}.intersection(directives):
-            raise ConfigurationError("format: minutes (%M) need hours (%H) beside them.")
+            raise ConfigurationError("Write hours (%H) into format beside minutes (%M).")
 
     def read(self, raw: object) -> date | None:
         """The date and time; ``None`` for no value."""
@@ -162,10 +164,10 @@ def _directives_of(format: str) -> list[str]:
             continue
         if directive not in _NUMBERS and directive not in _WORDS:
             raise ConfigurationError(
-                f"format: '%{directive}' is not known here; known are {', '.join(_KNOWN)}."
+                f"Write format with {', '.join(_KNOWN)}: '%{directive}' is not known here."
             )
         if directive in found and directive != "%":
-            raise ConfigurationError(f"format: '%{directive}' stands there twice.")
+            raise ConfigurationError(f"Write '%{directive}' once in format: it stands there twice.")
         found.append(directive)
     return found
 

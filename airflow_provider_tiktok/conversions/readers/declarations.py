@@ -42,16 +42,25 @@ def given_columns(declared: object, *, argument: str) -> tuple[tuple[str, ...], 
     :raises ConfigurationError: a name is missing, or a setting is not known.
     """
     if not isinstance(declared, Mapping):
-        raise ConfigurationError(f"{argument}give a column name, a list of them, or column(…).")
+        raise ConfigurationError(f"Give a column name, a list of them, or column(…){in_argument(argument)}.")
     settings = dict(declared)
     names = settings.pop(COLUMN, None)
     columns = (names,) if isinstance(names, str) else tuple(names) if isinstance(names, list | tuple) else ()
     for name in settings:
         if name not in _SETTINGS:
-            raise ConfigurationError(f"{argument}column has no setting {name!r}{_meant(name)}")
+            raise ConfigurationError(
+                f"Leave {name!r} out of column{in_argument(argument)}: there is no such setting{_meant(name)}"
+            )
     if not columns or not all(isinstance(one, str) and one.strip() for one in columns):
-        raise ConfigurationError(f'{argument}name the column, as in column("created", unit="ms").')
+        raise ConfigurationError(
+            f'Name the column{in_argument(argument)}, as in column("created", unit="ms").'
+        )
     return columns, settings
+
+
+def in_argument(argument: str) -> str:
+    """Where something is said, as a part of a sentence; empty where that is not known."""
+    return argument and f" in {argument}"
 
 
 def _meant(name: object) -> str:

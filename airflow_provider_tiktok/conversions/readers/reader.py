@@ -23,6 +23,7 @@ from airflow_provider_tiktok.conversions.readers.declarations import (
     RULES,
     SKIP,
     given_columns,
+    in_argument,
 )
 from airflow_provider_tiktok.conversions.values import (
     closest_name,
@@ -150,23 +151,23 @@ def column(*columns: str, **settings: Any) -> dict[str, Any]:
 def readers_of(declared: object, *, argument: str) -> list[Reader]:
     """The readers of what a mapping says of a field: a column, a declaration, or several of them.
 
-    :param argument: what stands before the words of an error.
+    :param argument: where this is said, for errors; empty where that is not known.
     :raises ConfigurationError: it is none of these, or contradicts itself.
     """
     if declared is None:
         return []
     if isinstance(declared, str):
         if not declared.strip():
-            raise ConfigurationError(f"{argument}give a column name or a list of column names.")
+            raise ConfigurationError(f"Give a column name or a list of column names{in_argument(argument)}.")
         return [Reader(columns=(declared,))]
     if isinstance(declared, Mapping):
         return _declared(declared, argument=argument)
     if not isinstance(declared, Sequence) or isinstance(declared, bytes):
-        raise ConfigurationError(f"{argument}give a column name or a list of column names.")
+        raise ConfigurationError(f"Give a column name or a list of column names{in_argument(argument)}.")
     readers = []
     for one in declared:
         if not isinstance(one, str | Mapping):
-            raise ConfigurationError(f"{argument}give a column name or a list of column names.")
+            raise ConfigurationError(f"Give a column name or a list of column names{in_argument(argument)}.")
         readers += readers_of(one, argument=argument)
     return readers
 
@@ -176,23 +177,26 @@ def check_readers(mapping: object) -> None:
     if isinstance(mapping, Mapping):
         for path, declared in mapping.items():
             if isinstance(declared, Mapping | list | tuple):
-                readers_of(declared, argument=f"mapping[{path!r}]: ")
+                readers_of(declared, argument=f"mapping[{path!r}]")
 
 
 def _declared(declared: Mapping[str, Any], *, argument: str) -> list[Reader]:
     columns, settings = given_columns(declared, argument=argument)
     take = settings.get("take")
     if "take" in settings and take != "first":
-        raise ConfigurationError(f"{argument}take: the one word there is, is 'first'.")
+        raise ConfigurationError(f"Write take='first'{in_argument(argument)}: it is the one word there is.")
     kinds = [group for group in ALONE if set(group).intersection(settings)]
     if len(kinds) > 1:
         one, other = (next(name for name in group if name in settings) for group in kinds[:2])
-        raise ConfigurationError(f"{argument}{one} and {other} cannot be said of one column: leave one out.")
+        raise ConfigurationError(
+            f"Leave out one of {one} and {other}{in_argument(argument)}: they cannot be said of one column."
+        )
     is_joined = "format" in settings and len(columns) > 1 and take is None
     try:
         reader = _compiled(settings, is_joined=is_joined)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{argument}{error}") from None
+        where = argument and f" Found in {argument}."
+        raise ConfigurationError(f"{error}{where}") from None
     is_first = take == "first"
     return [
         Reader(columns=names, is_first=is_first, **reader)
@@ -222,7 +226,7 @@ def _compiled(settings: Mapping[str, Any], *, is_joined: bool) -> dict[str, Any]
     if "region" in settings:
         region = settings["region"]
         if not isinstance(region, str) or not region.strip():
-            raise ConfigurationError("region: name the column that holds the country.")
+            raise ConfigurationError("Name the column that holds the country as region.")
         return {"region": region, "use": Use.PHONE}
     return {}
 
@@ -263,13 +267,13 @@ def _translation(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _table_of(values: object) -> dict[str, Any]:
     if not isinstance(values, Mapping) or not values:
         raise ConfigurationError(
-            "values: say what each value of the column stands for, as in {'Order Completed': 'Purchase'}."
+            "Say what each value of the column stands for in values, as in {'Order Completed': 'Purchase'}."
         )
     table: dict[str, Any] = {}
     for given, meant in values.items():
         text = _text_or_none(given)
         if text is None or text in table:
-            raise ConfigurationError("values: give each value of the column once, as text or a number.")
+            raise ConfigurationError("Give each value of the column once in values, as text or a number.")
         table[text] = _meaning(meant, argument="values")
     return table
 
@@ -279,9 +283,9 @@ def _meaning(meant: object, *, argument: str) -> object:
         return LEFT_OUT
     if meant is None or isinstance(meant, str | int | float):
         if isinstance(meant, str) and closest_name(meant, (SKIP,)) and meant.strip().upper() == SKIP:
-            raise ConfigurationError(f"{argument}: did you mean {SKIP!r}?")
+            raise ConfigurationError(f"Write {SKIP!r} in {argument}, if that is what was meant.")
         return meant
-    raise ConfigurationError(f"{argument}: give text, a number, true or false, or {SKIP}.")
+    raise ConfigurationError(f"Give text, a number, true or false, or {SKIP} in {argument}.")
 
 
 def _look_up(values: Sequence[Any], *, table: Mapping[str, Any]) -> list[Any]:
@@ -358,7 +362,7 @@ def _text_or_none(raw: object) -> str | None:
 def _split_mark(given: object) -> str:
     if isinstance(given, str) and given:
         return given
-    raise ConfigurationError("split: give what parts the values, such as ';'.")
+    raise ConfigurationError("Give what parts the values as split, such as ';'.")
 
 
 def _parts(raw: object, *, mark: str) -> object:

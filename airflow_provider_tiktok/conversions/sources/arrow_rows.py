@@ -51,14 +51,14 @@ _TOO_LONG = UnreadableRow(
 def import_arrow(module: str, *, purpose: str) -> Any:
     """A module of pyarrow.
 
-    :param purpose: what it is needed for, as the start of a sentence.
+    :param purpose: what it is needed for, for errors.
     :raises ConfigurationError: it is not installed.
     """
     try:
         return import_module(module)
     except ImportError:
         raise ConfigurationError(
-            f"{purpose} needs pyarrow: pip install 'airflow-provider-tiktok[files]'."
+            f"Install pyarrow with pip install 'airflow-provider-tiktok[files]': {purpose} needs it."
         ) from None
 
 
@@ -96,11 +96,11 @@ def _open_parquet(stream: IO[bytes], *, options: TableOptions, shares_texts: boo
     """
     if not isinstance(stream, BufferedReader) or not stream.seekable():
         raise ConfigurationError(
-            f"{options.name}: a Parquet file is packed inside and is read from its end. Unpack it, and put "
-            "it where parts of a file can be read."
+            f"Unpack the Parquet file, and put it where parts of a file can be read: {options.name} is "
+            "packed inside already and is read from its end."
         )
-    parquet = import_arrow("pyarrow.parquet", purpose=f"{options.name}: a Parquet file")
-    arrow = import_arrow("pyarrow", purpose=f"{options.name}: a Parquet file")
+    parquet = import_arrow("pyarrow.parquet", purpose=f"the Parquet file {options.name}")
+    arrow = import_arrow("pyarrow", purpose=f"the Parquet file {options.name}")
     try:
         metadata = parquet.read_metadata(stream)
         shared = _shared_texts(metadata) if shares_texts else None
@@ -194,7 +194,7 @@ def _plain(column: Any) -> list[Any]:
 
 
 def _plain_array(array: Any) -> list[Any]:
-    arrow = import_arrow("pyarrow", purpose="An Arrow table")
+    arrow = import_arrow("pyarrow", purpose="an Arrow table")
     read = _reader_of(array.type, arrow.types)
     values: list[Any] = read(array, arrow) if read else array.to_pylist()
     return values
@@ -281,7 +281,7 @@ def _longest(dictionary: Any, arrow: Any) -> int:
     place = (offsets.address, texts.address, texts.size, dictionary.offset, len(dictionary))
     known = _MEASURED.get(place)
     if known is None:
-        compute = import_arrow("pyarrow.compute", purpose="An Arrow table")
+        compute = import_arrow("pyarrow.compute", purpose="an Arrow table")
         known = int(compute.max(compute.binary_length(dictionary)).as_py() or 0)
         if len(_MEASURED) >= _MOST_MEASURED:
             _MEASURED.clear()
@@ -309,7 +309,7 @@ def _plain_struct(array: Any, arrow: Any) -> list[Any]:
 
 
 def _plain_list(array: Any, arrow: Any) -> list[Any]:
-    compute = import_arrow("pyarrow.compute", purpose="An Arrow table")
+    compute = import_arrow("pyarrow.compute", purpose="an Arrow table")
     values = _plain_array(array.flatten())
     rows: list[Any] = []
     start = 0
@@ -423,8 +423,8 @@ def _check_column(column: Any, kind: Any, *, options: TableOptions) -> None:
     is_bomb = unfolded > _MAX_UNFOLDED and unfolded > _MAX_RATIO * column.total_compressed_size
     if is_bomb or (kind.max_repetition_level and column.num_values > _MAX_NESTED):
         raise ConfigurationError(
-            f"{options.name} unfolds to far more than its size: write it again in smaller row groups, "
-            "without the columns that are not needed."
+            "Write the Parquet file in smaller row groups, without the columns that are not needed: "
+            f"{options.name} unfolds to far more than its size."
         )
 
 
@@ -441,5 +441,6 @@ def _width(column: Any, kind: Any, *, n_rows: int, is_shared: bool) -> float:
 
 def _damaged(options: TableOptions) -> ConfigurationError:
     return ConfigurationError(
-        f"{options.name} is no whole Parquet file: it is damaged, cut off or of another format."
+        f"Write the Parquet file again: {options.name} is not a whole one, but damaged, cut off or of "
+        "another format."
     )

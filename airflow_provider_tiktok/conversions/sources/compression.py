@@ -47,7 +47,7 @@ def unpacked(stream: io.BufferedReader, *, compression: str) -> Any:
 
 
 def _unpack_zstd(stream: io.BufferedReader) -> io.BufferedReader:
-    arrow = import_arrow("pyarrow", purpose="A file packed by zstd")
+    arrow = import_arrow("pyarrow", purpose="a file packed by zstd")
     return io.BufferedReader(arrow.CompressedInputStream(stream, "zstd"), _READ_BYTES)
 
 
@@ -107,8 +107,8 @@ class _XzStream(io.RawIOBase):
         except lzma.LZMAError:
             if _asks_for_more(self._packed):
                 raise ConfigurationError(
-                    "path: a file packed by xz asks for more than 128 MB to be unpacked: pack it at another "
-                    "level."
+                    "Pack the file in path at another level: packed by xz, it asks for more than 128 "
+                    "MB to be unpacked."
                 ) from None
             raise
         self._packed = b""

@@ -74,13 +74,13 @@ def _header(records: _Records, *, options: TableOptions) -> tuple[str, ...] | No
         return None
     if isinstance(record, UnreadableRow):
         raise ConfigurationError(
-            f"{options.name}: the header cannot be read ({record.rule}). {record.remedy}"
+            f"{record.remedy} The header of {options.name} cannot be read ({record.rule})."
         )
     if other := _find_delimiter(record, records.delimiter):
         is_tsv = records.delimiter == "\t"
         raise ConfigurationError(
-            f"{options.name}: the header is not parted by {_quoted(records.delimiter)}. Set "
-            f"{'format=' + repr('csv') + ' and ' if is_tsv else ''}csv_delimiter={_quoted(other)}."
+            f"Set {'format=' + repr('csv') + ' and ' if is_tsv else ''}csv_delimiter={_quoted(other)}: "
+            f"the header of {options.name} is not parted by {_quoted(records.delimiter)}."
         )
     records.header = record
     return distinct_columns([field.strip() for field in record], source=options.name)

@@ -121,9 +121,9 @@ def _cut_lines(stream: IO[bytes], size: int, part_bytes: int, name: str) -> tupl
 
 
 def _cut_row_groups(stream: IO[bytes], size: int, part_bytes: int, name: str) -> tuple[str, list[int]]:
-    arrow = import_arrow("pyarrow", purpose=f"{name}: a Parquet file")
+    arrow = import_arrow("pyarrow", purpose=f"the Parquet file {name}")
     try:
-        metadata = import_arrow("pyarrow.parquet", purpose=f"{name}: a Parquet file").read_metadata(stream)
+        metadata = import_arrow("pyarrow.parquet", purpose=f"the Parquet file {name}").read_metadata(stream)
     except arrow.ArrowException:
         return "row_groups", []  # who reads the file says what is wrong with it
     edges, filled = [0], 0
@@ -198,15 +198,13 @@ def check_part(part: Any, *, group_by: Sequence[str], encoding: str) -> None:
     is_part = isinstance(part, Mapping) and isinstance(part.get("files"), list) and part["files"]
     if not is_part or not all(isinstance(file, str) for file in part["files"]):
         raise ConfigurationError(
-            "part: this is no part of files: use .expand(part=...) with the output of SplitFilesOperator."
+            "Give the output of SplitFilesOperator as part, with .expand(part=...): this is no part of files."
         )
     wanted = [group_by] if isinstance(group_by, str) else list(group_by)
     if wanted and part.get("of") != 1 and part.get("group_by") != wanted:
-        raise ConfigurationError(
-            "group_by: give SplitFilesOperator the same group_by, so that no event is cut in two."
-        )
+        raise ConfigurationError("Give SplitFilesOperator the same group_by, so that no event is cut in two.")
     if "bytes" in part and "\n".encode(encoding) != b"\n":
         raise ConfigurationError(
-            f"encoding: a file in {encoding!r} cannot be cut at any byte: set part_bytes of "
-            "SplitFilesOperator above the size of the largest file."
+            "Set part_bytes of SplitFilesOperator above the size of the largest file: a file whose "
+            f"encoding is {encoding!r} cannot be cut at any byte."
         )

@@ -44,8 +44,8 @@ class PartOfFile:
         known = stamp(self._path)
         if known is not None and known[1] != self._size:
             raise ConfigurationError(
-                f"path: {shown_path(self._path)} has changed since it was cut: clear the task "
-                "that cut it into parts."
+                f"Clear the task that cut the file into parts: {shown_path(self._path)} has changed "
+                "since then."
             )
         stream = self._path.open(mode)
         if self._bytes is None:

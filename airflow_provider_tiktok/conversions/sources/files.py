@@ -316,19 +316,19 @@ def _is_local(path: object) -> bool:
 def _checked_paths(paths: object) -> list[FilePath]:
     checked = [] if isinstance(paths, str | bytes) or not isinstance(paths, Iterable) else list(paths)
     if not checked or not all(callable(getattr(path, "open", None)) for path in checked):
-        raise ConfigurationError("path: give a list of at least one path object, such as pathlib.Path.")
+        raise ConfigurationError("Give a list of at least one path object as path, such as pathlib.Path.")
     return checked
 
 
 def _one_of(allowed: Sequence[str], value: str, *, argument: str) -> str:
     if value not in allowed:
-        raise ConfigurationError(f"{argument}: {value!r} is not known. Known are: {', '.join(allowed)}.")
+        raise ConfigurationError(f"Set {argument} to one of {', '.join(allowed)}: {value!r} is not known.")
     return value
 
 
 def _at_least_one(value: int, *, argument: str) -> int:
     if value < 1:
-        raise ConfigurationError(f"{argument}: {value} is too small; at least 1 is needed.")
+        raise ConfigurationError(f"Set {argument} to at least 1: {value} is too small.")
     return value
 
 
@@ -346,22 +346,25 @@ def find_format(path: FilePath, *, stated: str) -> str:
         if name.endswith(ending):
             return format_
     if told := find_foreign_ending(name):
-        raise ConfigurationError(f"format: {shown_path(path)} {told}.")
+        what, remedy = told
+        raise ConfigurationError(f"{remedy}: path {shown_path(path)} {what}.")
     raise ConfigurationError(
-        f"format: the name of {shown_path(path)} does not tell it. State one of: {', '.join(_READERS)}."
+        f"Set format to one of {', '.join(_READERS)}: the name of {shown_path(path)} does not tell it."
     )
 
 
 def _checked_encoding(name: str) -> str:
     encoding = find_encoding(name)
     if encoding is None:
-        raise ConfigurationError(f"encoding: {name!r} is not known; Python's names apply, such as 'utf-16'.")
+        raise ConfigurationError(
+            f"Set encoding to one of Python's names, such as 'utf-16': {name!r} is not known."
+        )
     return encoding
 
 
 def _checked_delimiter(delimiter: str) -> str:
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ConfigurationError("csv_delimiter: give one character that is no quote and no line end.")
+        raise ConfigurationError("Give one character that is no quote and no line end as csv_delimiter.")
     return delimiter
 
 
@@ -370,18 +373,18 @@ def _checked_quote(quote: object, *, delimiter: str) -> str | None:
         return None
     if isinstance(quote, str) and len(quote) == 1 and quote not in f"\r\n \t{delimiter}":
         return quote
-    raise ConfigurationError("csv_quote: give the one character around fields, or an empty text for none.")
+    raise ConfigurationError("Give the one character around fields as csv_quote, or an empty text for none.")
 
 
 def _checked_skip(count: object) -> int:
     if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
         return count
-    raise ConfigurationError("csv_skip_rows: give the number of lines above the header, 0 for none.")
+    raise ConfigurationError("Set csv_skip_rows to the number of lines above the header, 0 for none.")
 
 
 def _checked_columns(columns: Sequence[str] | None) -> tuple[str, ...] | None:
     if columns is None:
         return None
     if isinstance(columns, str) or not columns or find_repeated(tuple(columns)):
-        raise ConfigurationError("csv_columns: give a list of names in the file's order, each once.")
+        raise ConfigurationError("Give a list of names in the file's order as csv_columns, each once.")
     return tuple(columns)

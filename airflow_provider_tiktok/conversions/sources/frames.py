@@ -33,7 +33,7 @@ class Pages:
     ) -> None:
         names = list(columns)
         if not all(isinstance(name, str) for name in names):
-            raise ConfigurationError(f"{argument}: every column needs a name of its own, as text.")
+            raise ConfigurationError(f"Give every column of {argument} a name of its own, as text.")
         self.columns = distinct_columns(names, source=argument)
         self._read = read
 
@@ -69,11 +69,13 @@ def batches_of(value: Any, *, argument: str) -> Iterator[Any] | None:
     if hasattr(value, "collect_schema") and hasattr(value, "sink_parquet"):
         return iter((value.collect(engine="streaming"),))
     if hasattr(value, "__arrow_c_stream__"):
-        arrow = import_arrow("pyarrow", purpose=f"{argument}: a table of this kind")
+        arrow = import_arrow("pyarrow", purpose=f"a table of this kind in {argument}")
         with suppress(arrow.ArrowException):
             batches: Iterator[Any] = iter(arrow.RecordBatchReader.from_stream(value))
             return batches
-        raise ConfigurationError(f"{argument}: a {type(value).__name__} is no table: give one with columns.")
+        raise ConfigurationError(
+            f"Give a table with columns as {argument}: a {type(value).__name__} is no table."
+        )
     return None
 
 
@@ -101,7 +103,7 @@ def _shortest(column: Any) -> Any:
 
 
 def _polars_pages(frame: Any, *, argument: str) -> Pages:
-    import_arrow("pyarrow", purpose=f"{argument}: a polars frame")
+    import_arrow("pyarrow", purpose=f"a polars frame in {argument}")
 
     def read(names: Sequence[str]) -> Iterator[Chunk]:
         for part in frame.iter_slices(_SLICE_ROWS):
@@ -121,6 +123,6 @@ def _as_arrow(frame: Any, *, argument: str) -> Any:
         except Exception as error:  # of polars or of pyarrow, with texts that may quote values
             kind = type(error).__name__
     raise ConfigurationError(
-        f"{argument}: the polars frame has a column that Arrow has no type for ({kind}): cast it or leave it "
-        "out."
+        f"Cast the column of type {kind}, or leave it out: the polars frame of {argument} has it, and "
+        "Arrow has no type for it."
     )

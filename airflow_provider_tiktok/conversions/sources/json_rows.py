@@ -33,20 +33,18 @@ _NOT_JSON = UnreadableRow("not_json", "Write one whole JSON object on each line,
 _NOT_AN_OBJECT = UnreadableRow("not_an_object", "Give each event as one object of names and values.")
 _TOO_LONG = UnreadableRow("too_long", "This one record is longer than max_row_chars: shorten it.")
 
-_PRETTY = (
-    "{name}: this is a JSON document over several lines, or one list, and no JSON Lines: set format='json'."
-)
+_PRETTY = "Set format='json': {name} is a JSON document over several lines, or one list, and no JSON Lines."
 _TOO_LARGE = (
-    "{name}: a JSON document of more than {limit:,} characters is not read whole into memory. Write it as "
-    "JSON Lines, one object on each line."
+    "Write it as JSON Lines, one object on each line: {name} is a JSON document of more than {limit:,} "
+    "characters, which is not read whole into memory."
 )
 _NO_DOCUMENT = (
-    "{name}: the file begins like a JSON array and is none. Where it holds bytes that are not text, name its "
-    "encoding; where it is cut off, write it again."
+    "Name the encoding of the file, or write it again if it is cut off: {name} begins like a JSON array and "
+    "is none, or holds bytes that are not text."
 )
 _WRAPPED = (
-    "{name}: the file is one JSON object with a list {key!r} and more beside it. Write that list alone, or "
-    "one record on each line."
+    "Write the list {key!r} alone, or one record on each line: {name} is one JSON object with that list and "
+    "more beside it."
 )
 
 # Names that lists of records have in answers of APIs. A list of line items has none of them.

@@ -63,7 +63,9 @@ def check_column(name: str, *, argument: str) -> str:
     :raises ConfigurationError: it is anything else.
     """
     if not _COLUMN.fullmatch(name):
-        raise ConfigurationError(f"{argument}: give the name of one column, such as order_id or o.order_id.")
+        raise ConfigurationError(
+            f"Give the name of one column as {argument}, such as order_id or o.order_id."
+        )
     return name
 
 
@@ -78,12 +80,12 @@ def as_bounds(values: Sequence[Any], *, key: str) -> list[Bound]:
     kinds = {bound.kind for bound in bounds}
     if len(kinds) > 1:
         raise ConfigurationError(
-            f"key: {key} holds values of several types ({', '.join(sorted(kinds))}): cut by a column of one."
+            f"Cut by a column of one type: key {key} holds values of several ({', '.join(sorted(kinds))})."
         )
     if any(bound.kind == "text" and mask_emails(bound.text) != bound.text for bound in bounds):
         raise ConfigurationError(
-            f"key: {key} holds e-mail addresses, which must not stand in XCom: cut by another column, such "
-            "as the order's id."
+            f"Cut by another column, such as the order's id: key {key} holds e-mail addresses, which "
+            "must not stand in XCom."
         )
     return [bound for bound in bounds if bound.text.lower() not in ("nan", "inf", "-inf", "infinity")]
 
@@ -100,8 +102,8 @@ def _as_bound(value: Any, *, key: str) -> Bound:
     if isinstance(value, date):
         return Bound("date", value.isoformat())
     raise ConfigurationError(
-        f"key: values of {key} are of type {type(value).__name__}, which cannot be cut into ranges. Cut by "
-        "a column of numbers, texts, UUIDs or times."
+        f"Cut by a column of numbers, texts, UUIDs or times: values of key {key} are of type "
+        f"{type(value).__name__}, which cannot be cut into ranges."
     )
 
 
@@ -210,14 +212,14 @@ def within_part(sql: str, part: Part | None, *, group_by: Sequence[str]) -> str:
     if part is None:
         if markers:
             raise ConfigurationError(
-                "sql asks for a {part}, and none was given: use .expand(part=...) with the output of "
-                "SplitQueryOperator."
+                "Give .expand(part=...) the output of SplitQueryOperator: sql asks for a {part}, "
+                "and none was given."
             )
         return sql
     if not markers:
         raise ConfigurationError(
-            "sql does not say where the part belongs: write {part} as a condition, such as WHERE {part}, or "
-            "{part:o.order_id} where the column has another name in this query."
+            "Write {part} into sql as a condition, such as WHERE {part}, which says where the "
+            "part belongs. Write {part:o.order_id} where the column has another name in this query."
         )
     _check_whole_groups(part, group_by=group_by, columns=[match[1] for match in markers])
     return _MARKER.sub(lambda match: _condition(part, column=match[1]), sql)
@@ -234,8 +236,8 @@ def _check_whole_groups(part: Part, *, group_by: Sequence[str], columns: Sequenc
     named = {_plain_name(column or key) for column in (*columns, None)}
     if grouped and part.get("of") != 1 and grouped.isdisjoint(named):
         raise ConfigurationError(
-            f"group_by: a part of {key} may end within an event. Cut by a column of group_by "
-            f"(SplitQueryOperator(key=...)): {', '.join(sorted(grouped))}."
+            f"Cut by a column of group_by (SplitQueryOperator(key=...)): a part of {key} may end "
+            f"within an event. Columns of group_by: {', '.join(sorted(grouped))}."
         )
 
 
@@ -270,7 +272,7 @@ def _literal(bound: Bound, *, is_typed: bool = False) -> str:
 
 def _no_part() -> ConfigurationError:
     return ConfigurationError(
-        "part: this is no part of a query: use .expand(part=...) with the output of SplitQueryOperator."
+        "Give the output of SplitQueryOperator as part, with .expand(part=...): this is no part of a query."
     )
 
 

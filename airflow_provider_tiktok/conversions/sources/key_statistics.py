@@ -101,7 +101,7 @@ def split_query(
     """
     check_column(key, argument="key")
     if not table.strip() or ";" in table or ";" in (where or ""):
-        raise ConfigurationError("table: give what stands behind FROM: a table's name, or names and joins.")
+        raise ConfigurationError("Give what stands behind FROM as table: a table's name, or names and joins.")
     with ExitStack() as stack:
         ask, package = stack.enter_context(asking(connect))
         if known:

@@ -52,14 +52,14 @@ def _explain(error: Exception, *, name: str) -> ConfigurationError | TransientEr
     kind = type(error).__name__
     if isinstance(error, _MISSING):
         return ConfigurationError(
-            f"path: {name} cannot be opened ({kind}): check that it is there, is a file and may be read."
+            f"Check that the file is there, is a file and may be read: path {name} cannot be opened ({kind})."
         )
     if isinstance(error, UnicodeError):  # of a whole file: a bad byte alone makes one unreadable row
-        return ConfigurationError(f"encoding: {name} is not in this encoding: name the file's own.")
+        return ConfigurationError(f"Set encoding to the file's own: {name} is not in this one.")
     if isinstance(error, _DAMAGED) or _is_of_unpacker(error):
         return ConfigurationError(
-            f"path: {name} is damaged or cut off ({kind}). The rows before that place were read; write the "
-            "file again and repeat the run."
+            f"Write the file again and repeat the run: path {name} is damaged or cut off ({kind}). The "
+            "rows before that place were read."
         )
     return TransientError(f"Reading {name} failed on the way ({kind}): try again later.", attempts=0)
 

@@ -97,8 +97,9 @@ class ProducedSource:
             return self._parsed(given)
         if isinstance(given, Mapping) or not (isinstance(given, Iterable) or _is_stream(given)):
             raise ConfigurationError(
-                f"{self._argument} gave one {type(given).__name__}: let it return or yield records, each a "
-                "mapping of names to values, or pandas, polars or Arrow tables. For no events return []."
+                "Return or yield records, each a mapping of names to values, or pandas, polars or "
+                f"Arrow tables: {self._argument} gave one {type(given).__name__}. For no events return "
+                "[]."
             )
         return given
 
@@ -107,7 +108,10 @@ class ProducedSource:
             records = decode_json(bytes(text) if isinstance(text, bytearray) else text)
             if isinstance(records, list):
                 return records
-        raise ConfigurationError(f"{self._argument} gave a text that is no JSON array of events.")
+        raise ConfigurationError(
+            f"Return records, tables or a JSON array of events: {self._argument} gave a text that is "
+            "no such array."
+        )
 
     def _items(self, value: Any, *, is_whole: bool = True) -> Generator[Any, None, None]:
         """The records and tables in a value, in their order.

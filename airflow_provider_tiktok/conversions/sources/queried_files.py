@@ -247,7 +247,8 @@ class _Feed:
         except self._arrow.ArrowException:
             pass
         raise ConfigurationError(
-            "sql: the files have columns of one name and different types: read them by tasks of their own."
+            "Read the files by tasks of their own: under sql, they have columns of one name and "
+            "different types."
         )
 
     def register(self, connection: Any) -> None:
@@ -339,7 +340,9 @@ def _structure_of(files: FilesSource) -> Any:
 def _kind_of(formats: Iterable[str]) -> str:
     kinds = {_KINDS[name] for name in formats}
     if len(kinds) > 1:
-        raise ConfigurationError(f"sql: give files of one kind, not {' and '.join(sorted(kinds))} together.")
+        raise ConfigurationError(
+            f"Give files of one kind to sql, not {' and '.join(sorted(kinds))} together."
+        )
     return kinds.pop()
 
 
@@ -385,7 +388,7 @@ def _limit_memory(connection: Any, max_memory: str) -> None:
     with suppress(_import("duckdb").Error):
         connection.execute(f"SET memory_limit = '{_quoted(max_memory)}'")
         return
-    raise ConfigurationError("sql_max_memory: give a size such as '1GB'.")
+    raise ConfigurationError("Set sql_max_memory to a size such as '1GB'.")
 
 
 def _quoted(text: str) -> str:
@@ -399,7 +402,7 @@ def _checked_query(sql: str) -> str:
     """
     duckdb = _import("duckdb")
     if not sql.strip():
-        raise ConfigurationError("sql must be one query, as text.")
+        raise ConfigurationError("Give one query as sql, as text.")
     with duckdb.connect(":memory:", config={"errors_as_json": "true"}) as parser:
         try:
             kinds = [statement.type for statement in parser.extract_statements(sql)]
@@ -408,7 +411,7 @@ def _checked_query(sql: str) -> str:
         else:
             if kinds == [duckdb.StatementType.SELECT]:
                 return sql
-            explained = ConfigurationError("sql must be one SELECT: the files are its only table, `files`.")
+            explained = ConfigurationError("Give one SELECT as sql: the files are its only table, `files`.")
     raise explained
 
 
@@ -417,14 +420,14 @@ def _import(module: str) -> Any:
         return import_module(module)
     except ImportError:
         raise ConfigurationError(
-            f"sql over files needs {module}: pip install 'airflow-provider-tiktok[duckdb]'."
+            f"Install {module} with pip install 'airflow-provider-tiktok[duckdb]': sql over files needs it."
         ) from None
 
 
 _HINTS = {
-    "Conversion": "A value does not fit its type: TRY_CAST gives NULL for such.",
+    "Conversion": "Use TRY_CAST, which gives NULL for a value that does not fit its type.",
     "Out of Memory": "Raise sql_max_memory, or let the query sort and join less.",
-    "Permission": "A query may read `files` alone: other files, addresses and extensions are out of reach.",
+    "Permission": "Read `files` alone: other files, addresses and extensions are out of reach.",
 }
 _TRANSIENT = ("IO", "Interrupt", "INTERRUPT", "Internal")
 """What DuckDB calls a temporary folder that is full, and the like."""
@@ -439,8 +442,10 @@ def _explain(error: Exception) -> ConversionsError:
         told = f"{told} at character {int(facts['position']) + 1}"
     if kind in _TRANSIENT:
         return TransientError(f"DuckDB failed while rows were read ({told}): try again later.", attempts=0)
-    hint = _HINTS.get(kind, "Its own words are left out, since they may hold values: run the query by hand.")
-    return ConfigurationError(f"sql: DuckDB refuses the query ({told}). {hint}")
+    hint = _HINTS.get(
+        kind, "Run the query by hand: DuckDB's own words are left out, since they may hold values."
+    )
+    return ConfigurationError(f"{hint} DuckDB refuses the query in sql ({told}).")
 
 
 def _facts_of(error: Exception) -> dict[str, str]:

@@ -65,9 +65,7 @@ class RecordsSource:
         :raises ConfigurationError: an iterator was read before; nothing may look like an empty input.
         """
         if self._was_read and isinstance(self._items, Iterator):
-            raise ConfigurationError(
-                f"{self._argument}: this iterator was read already: give a list instead."
-            )
+            raise ConfigurationError(f"Give a list as {self._argument}: this iterator was read already.")
         self._was_read = True
         if isinstance(self._items, Pages):
             yield from self._items.chunks()
@@ -84,7 +82,7 @@ def _as_items(records: Any, *, argument: str) -> Iterable[Any]:
     if (pages := pages_of(records, argument=argument)) is not None:
         return pages
     if isinstance(records, Mapping) or not isinstance(records, Iterable):
-        raise ConfigurationError(f"{argument}: give a list of events, each a mapping of names to values.")
+        raise ConfigurationError(f"Give a list of events as {argument}, each a mapping of names to values.")
     return records
 
 
@@ -94,5 +92,5 @@ def _parse(text: str | bytes | bytearray, *, argument: str) -> list[Any]:
     except NotJson:
         items = None
     if not isinstance(items, list):
-        raise ConfigurationError(f"{argument}: the text is no JSON array of events.")
+        raise ConfigurationError(f"Give a JSON array of events as {argument}: the text is none.")
     return items

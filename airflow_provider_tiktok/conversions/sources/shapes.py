@@ -93,7 +93,9 @@ def _kind_of(value: Any) -> str:
 
 def _check_keys(keys: Mapping[str, Shape]) -> None:
     if len(keys) > MAX_COLUMNS:
-        raise ConfigurationError(f"sql: records with more than {MAX_COLUMNS:,} different keys are no table.")
+        raise ConfigurationError(
+            f"Read the files without sql: records with more than {MAX_COLUMNS:,} different keys are no table."
+        )
     check_names(keys, argument="sql: keys of the records")
 
 
@@ -105,6 +107,6 @@ def check_names(names: Any, *, argument: str) -> None:
     folded = [name.casefold() for name in names]
     if len(set(folded)) < len(folded):
         raise ConfigurationError(
-            f"{argument} differ in case alone, and SQL takes them for one: rename one, or read the files "
-            "without sql."
+            f"Rename one, or read the files without sql: {argument} differ in case alone, and SQL "
+            "takes them for one."
         )

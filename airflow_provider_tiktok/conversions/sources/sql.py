@@ -87,9 +87,9 @@ class SqlSource:
         make_cursor: Callable[[Any], Cursor] | None = None,
     ) -> None:
         if not sql.strip():
-            raise ConfigurationError("sql: the statement is empty.")
+            raise ConfigurationError("Give a query as sql: the statement is empty.")
         if page_size < 1:
-            raise ConfigurationError("page_size: at least 1 row has to be fetched at once.")
+            raise ConfigurationError("Set page_size to at least 1: that many rows are fetched at once.")
         self._connect = connect
         self._sql = sql
         self._parameters = parameters
@@ -305,7 +305,7 @@ _MAKERS: dict[str, Callable[[Any], Any]] = {
 
 def _column_names(description: Sequence[Sequence[Any]] | None) -> tuple[str, ...]:
     if description is None:
-        raise ConfigurationError("sql: the statement gives no rows: it has to be one query.")
+        raise ConfigurationError("Give one query as sql: the statement gives no rows.")
     return distinct_columns([str(column[0]) for column in description], source="sql: the query")
 
 
@@ -353,8 +353,8 @@ def _explain(error: Exception) -> ConversionsError:
             f"The database failed while rows were read ({told}): try again later.", attempts=0
         )
     return ConfigurationError(
-        f"sql: the database refuses the query ({told}). Its own words are left out, since they may hold "
-        "values: run the query by hand over the same connection."
+        f"Run the query by hand over the same connection: the database refuses sql ({told}). Its own "
+        "words are left out, since they may hold values."
     )
 
 

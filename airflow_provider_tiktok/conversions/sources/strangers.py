@@ -9,37 +9,37 @@ import re
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 
-_SAVE = "write it as CSV, JSON Lines or Parquet"
+_SAVE = "Write it as CSV, JSON Lines or Parquet"
 
-_ENDINGS: dict[str, str] = {
-    ".zip": "is a ZIP archive: unpack it, or pack its file by gzip",
-    ".7z": "is a 7z archive: unpack it, or pack its file by gzip",
-    ".rar": "is a RAR archive: unpack it, or pack its file by gzip",
-    ".tar": "is a TAR archive: unpack it",
-    ".tgz": "is a TAR archive: unpack it",
-    ".xlsx": f"is an Excel workbook: {_SAVE}",
-    ".xlsm": f"is an Excel workbook: {_SAVE}",
-    ".xls": f"is an Excel workbook: {_SAVE}",
-    ".ods": f"is a spreadsheet: {_SAVE}",
-    ".avro": f"is an Avro file: {_SAVE}",
-    ".orc": f"is an ORC file: {_SAVE}",
-    ".feather": f"is an Arrow file: {_SAVE}",
-    ".arrow": f"is an Arrow file: {_SAVE}",
-    ".pdf": f"is a PDF document: {_SAVE}",
-    ".xml": f"is an XML document: {_SAVE}",
-    ".html": f"is an HTML page: {_SAVE}",
-    ".sz": "is packed by Snappy: pack it by gzip or zstd",
-    ".snappy": "is packed by Snappy: pack it by gzip or zstd",
-    ".lz4": "is packed by LZ4: pack it by gzip or zstd",
-    ".lzo": "is packed by LZO: pack it by gzip or zstd",
-    ".br": "is packed by Brotli: pack it by gzip or zstd",
-    ".gpg": "is encrypted: decrypt it",
-    ".pgp": "is encrypted: decrypt it",
+_ENDINGS: dict[str, tuple[str, str]] = {
+    ".zip": ("is a ZIP archive", "Unpack it, or pack its file by gzip"),
+    ".7z": ("is a 7z archive", "Unpack it, or pack its file by gzip"),
+    ".rar": ("is a RAR archive", "Unpack it, or pack its file by gzip"),
+    ".tar": ("is a TAR archive", "Unpack it"),
+    ".tgz": ("is a TAR archive", "Unpack it"),
+    ".xlsx": ("is an Excel workbook", _SAVE),
+    ".xlsm": ("is an Excel workbook", _SAVE),
+    ".xls": ("is an Excel workbook", _SAVE),
+    ".ods": ("is a spreadsheet", _SAVE),
+    ".avro": ("is an Avro file", _SAVE),
+    ".orc": ("is an ORC file", _SAVE),
+    ".feather": ("is an Arrow file", _SAVE),
+    ".arrow": ("is an Arrow file", _SAVE),
+    ".pdf": ("is a PDF document", _SAVE),
+    ".xml": ("is an XML document", _SAVE),
+    ".html": ("is an HTML page", _SAVE),
+    ".sz": ("is packed by Snappy", "Pack it by gzip or zstd"),
+    ".snappy": ("is packed by Snappy", "Pack it by gzip or zstd"),
+    ".lz4": ("is packed by LZ4", "Pack it by gzip or zstd"),
+    ".lzo": ("is packed by LZO", "Pack it by gzip or zstd"),
+    ".br": ("is packed by Brotli", "Pack it by gzip or zstd"),
+    ".gpg": ("is encrypted", "Decrypt it"),
+    ".pgp": ("is encrypted", "Decrypt it"),
 }
 
 # The first bytes of each kind, as its own specification gives them. A workbook is a ZIP archive with a
 # certain file in it, which every writer puts first or nearly so.
-_MARKS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+_MARKS: tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...] = (
     (re.compile(rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|xl/|docProps)", re.DOTALL), _ENDINGS[".xlsx"]),
     (re.compile(rb"PK\x03\x04.{26}mimetypeapplication/vnd.oasis", re.DOTALL), _ENDINGS[".ods"]),
     (re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)"), _ENDINGS[".zip"]),
@@ -51,12 +51,12 @@ _MARKS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"ORC[\x00-\x1f\x80-\xff]"), _ENDINGS[".orc"]),
     (re.compile(rb"ARROW1\x00|FEA1"), _ENDINGS[".arrow"]),
     (re.compile(rb"%PDF-"), _ENDINGS[".pdf"]),
-    (re.compile(rb"SQLite format 3\x00"), "is an SQLite database: read it by a query, over a connection"),
+    (re.compile(rb"SQLite format 3\x00"), ("is an SQLite database", "Read it by a query, over a connection")),
     (re.compile(rb"\xff\x06\x00\x00sNaPpY"), _ENDINGS[".sz"]),
     (re.compile(rb"\x04\x22\x4d\x18"), _ENDINGS[".lz4"]),
     (
         re.compile(rb"\x1f\x8b\x08|\xfd7zXZ\x00|\x28\xb5\x2f\xfd"),
-        "is packed, or packed twice: unpack it once, or leave compression at its default",
+        ("is packed, or packed twice", "Unpack it once, or leave compression at its default"),
     ),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body)", re.IGNORECASE), _ENDINGS[".html"]),
     (re.compile(rb"(\xef\xbb\xbf)?\s*<\?xml"), _ENDINGS[".xml"]),
@@ -75,7 +75,7 @@ _UNICODE_MARKS = (
 )
 
 
-def find_foreign_ending(name: str) -> str | None:
+def find_foreign_ending(name: str) -> tuple[str, str] | None:
     """What a file of this name is that is not read, and the remedy; ``None`` where the name does not say."""
     return next((told for ending, told in _ENDINGS.items() if name.endswith(ending)), None)
 
@@ -88,18 +88,19 @@ def check_head(head: bytes, *, name: str, format: str, encoding: str) -> None:
     """
     told = next((told for mark, told in _MARKS if mark.match(head)), None)
     if told is not None:
-        raise ConfigurationError(f"path: {name} {told}.")
+        what, remedy = told
+        raise ConfigurationError(f"{remedy}: path {name} {what}.")
     if format == "parquet":
         return
     if _PARQUET.match(head):
-        raise ConfigurationError(f"path: {name} is a Parquet file: set format='parquet'.")
+        raise ConfigurationError(f"Set format='parquet': path {name} is a Parquet file.")
     meant = _find_encoding(head)
     if meant is not None and not encoding.startswith(meant[:6]):
-        raise ConfigurationError(f"encoding: {name} is not in {encoding!r}: set encoding={meant!r}.")
+        raise ConfigurationError(f"Set encoding={meant!r}: {name} is not in {encoding!r}.")
     if format in ("csv", "tsv") and _JSON.match(head):
         raise ConfigurationError(
-            f"path: {name} begins like JSON and not like a table: set format='json', or 'jsonl' for one "
-            "object on each line."
+            f"Set format='json', or 'jsonl' for one object on each line: path {name} begins like JSON "
+            "and not like a table."
         )
 
 

@@ -100,7 +100,7 @@ def distinct_columns(names: Sequence[str], *, source: str) -> tuple[str, ...]:
     """
     if len(names) > MAX_COLUMNS:
         raise ConfigurationError(
-            f"{source} has more than {MAX_COLUMNS:,} columns: leave out those not needed."
+            f"Leave out columns that are not needed: {source} has more than {MAX_COLUMNS:,} columns."
         )
     repeated = set(find_repeated(tuple(names)))
     if not repeated:

@@ -94,7 +94,7 @@ class TikTokClient:
         random: Random = random_module.random,
     ) -> None:
         if not access_token.strip():
-            raise ConfigurationError("The access token is empty: put it into the connection.")
+            raise ConfigurationError("Put the access token into the connection: it is empty.")
         self._access_token = access_token
         self._base_url = _check_base_url(base_url)
         self._transport = transport
@@ -129,7 +129,7 @@ class TikTokClient:
         """
         if not 1 <= len(events) <= MAX_EVENTS:
             raise ConfigurationError(
-                f"A request to TikTok holds 1 to {MAX_EVENTS:,} events, not {len(events):,}."
+                f"Send 1 to {MAX_EVENTS:,} events in a request to TikTok, not {len(events):,}."
             )
         frame = make_frame(
             event_source=event_source,
@@ -170,7 +170,7 @@ class TikTokClient:
         :param page_size: 1 to 20.
         """
         if not 1 <= page_size <= MAX_PIXELS_PER_PAGE:
-            raise ConfigurationError(f"page_size must be 1 to {MAX_PIXELS_PER_PAGE}.")
+            raise ConfigurationError(f"Set page_size to 1 to {MAX_PIXELS_PER_PAGE}.")
         only_catalog = available_for_catalog_only
         params = {
             "advertiser_id": _check_id(advertiser_id, "advertiser_id"),
@@ -193,9 +193,9 @@ class TikTokClient:
         :param end_date: last day, in UTC; at most 30 days in all.
         """
         if not 1 <= len(pixel_ids) <= MAX_STATS_PIXELS:
-            raise ConfigurationError(f"pixel_ids must be 1 to {MAX_STATS_PIXELS} ids.")
+            raise ConfigurationError(f"Give 1 to {MAX_STATS_PIXELS} ids as pixel_ids.")
         if not 1 <= (end_date - start_date).days + 1 <= MAX_STATS_DAYS:
-            raise ConfigurationError(f"The days must be 1 to {MAX_STATS_DAYS}, the first not after the last.")
+            raise ConfigurationError(f"Ask for 1 to {MAX_STATS_DAYS} days, the first not after the last.")
         params = {
             "advertiser_id": _check_id(advertiser_id, "advertiser_id"),
             "pixel_ids": list(pixel_ids),
@@ -344,13 +344,13 @@ class TikTokClient:
 
 def _check_base_url(base_url: str) -> str:
     if not base_url.startswith(("https://", "http://")):
-        raise ConfigurationError("The base URL must begin with https://.")
+        raise ConfigurationError("Write the base URL with https:// at its start.")
     return base_url.rstrip("/")
 
 
 def _check_id(text: str, name: str) -> str:
     if not text.strip():
-        raise ConfigurationError(f"{name} is empty.")
+        raise ConfigurationError(f"Give {name}: it is empty.")
     return text
 
 
@@ -371,7 +371,8 @@ def _require_success(call: str, answer: Answer) -> None:
     """Only ``code`` 0 lets a reading go on."""
     if answer.verdict is Verdict.ACCEPTED:
         return
-    text = f"{answer.hint} {call}: code {answer.code}: {answer.message}".lstrip()
+    hint = answer.hint or "Check the arguments of this call."
+    text = f"{hint} {call}: code {answer.code}: {answer.message}"
     if answer.verdict is Verdict.PAYLOAD:
         raise ConfigurationError(
             text, code=answer.code, request_id=answer.request_id, attempts=answer.attempts

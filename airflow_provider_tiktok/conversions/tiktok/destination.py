@@ -60,7 +60,7 @@ class TikTokDestination:
         check_event_source_id(source, event_source_id)
         if rules.event_source != source:
             raise ConfigurationError(
-                f"The rules are for {rules.event_source} events, not for {source} events."
+                f"Make rules for {source} events: these are for {rules.event_source} events."
             )
         self._client = client
         self._source: EventSource = source
@@ -117,7 +117,7 @@ class TikTokDestination:
 def _check_limits(limits: Limits, *, overhead_bytes: int) -> Limits:
     if not 1 <= limits.max_events <= MAX_EVENTS:
         raise ConfigurationError(
-            f"max_events_per_request must be 1 to {MAX_EVENTS:,}, not {limits.max_events:,}: TikTok refuses "
-            "a larger request whole."
+            f"Set max_events_per_request to 1 to {MAX_EVENTS:,}, not {limits.max_events:,}: TikTok "
+            "refuses a larger request whole."
         )
     return structs.replace(limits, overhead_bytes=overhead_bytes)

@@ -14,10 +14,11 @@ from airflow_provider_tiktok.conversions.events import EventSource
 
 
 class _IdKind(NamedTuple):
-    """What the event_source_id of one source looks like, and where people find it."""
+    """What the event_source_id of one source is and looks like, and where people find it."""
 
     shape: re.Pattern[str]
-    expected: str
+    name: str
+    looks: str
 
 
 _WITH_A_LETTER: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,32}")
@@ -26,23 +27,25 @@ _ALL_DIGITS: Final = re.compile(r"[0-9]{1,32}")
 _ID_KINDS: Final[Mapping[str, _IdKind]] = {
     "web": _IdKind(
         _WITH_A_LETTER,
-        "a pixel code: about 20 letters and digits, shown under the pixel's name in Events Manager (the "
+        "a pixel code",
+        "about 20 letters and digits, shown under the pixel's name in Events Manager (the "
         "all-digits pixel id, event sets and apps are something else)",
     ),
     "app": _IdKind(
         _ALL_DIGITS,
-        "a TikTok App ID: digits only, shown with the app in Events Manager (a pixel code is for 'web'; the "
+        "a TikTok App ID",
+        "digits only, shown with the app in Events Manager (a pixel code is for 'web'; the "
         "store's own id or package name goes into app.app_id)",
     ),
     "offline": _IdKind(
         _ALL_DIGITS,
-        "an offline event set id: about 19 digits, shown with the event set in Events Manager (a pixel code "
-        "is for 'web')",
+        "an offline event set id",
+        "about 19 digits, shown with the event set in Events Manager (a pixel code is for 'web')",
     ),
     "crm": _IdKind(
         _ALL_DIGITS,
-        "a CRM event set id: digits only, shown with the event set in Events Manager (a pixel code is for "
-        "'web')",
+        "a CRM event set id",
+        "digits only, shown with the event set in Events Manager (a pixel code is for 'web')",
     ),
 }
 
@@ -63,8 +66,8 @@ def check_event_source_id(event_source: EventSource, event_source_id: str) -> No
     if isinstance(given, str) and kind.shape.fullmatch(given):
         return
     raise ConfigurationError(
-        f"event_source_id {_shown_id(given)} cannot be right for event_source '{event_source}', "
-        f"which needs {kind.expected}."
+        f"Give {kind.name} as event_source_id: {_shown_id(given)} cannot be right for event_source "
+        f"'{event_source}'. It has {kind.looks}."
     )
 
 
@@ -74,7 +77,7 @@ def require_event_source(event_source: str) -> None:
     :raises ConfigurationError: names the event sources there are.
     """
     if event_source not in _ID_KINDS:
-        raise ConfigurationError(f"event_source must be one of: {', '.join(_ID_KINDS)}.")
+        raise ConfigurationError(f"Set event_source to one of: {', '.join(_ID_KINDS)}.")
 
 
 def _shown_id(event_source_id: object) -> str:

@@ -36,4 +36,4 @@ class ValidationRules(TimeRules, frozen=True, kw_only=True):
         super().__post_init__()
         possible = [name for name in USER_KEYS if name not in INAPPLICABLE_KEYS["offline"]]
         if not self.offline_keys or not set(self.offline_keys) <= set(possible):
-            raise ConfigurationError(f"offline_keys must name some of: {', '.join(possible)}.")
+            raise ConfigurationError(f"Name some of these in offline_keys: {', '.join(possible)}.")

@@ -119,10 +119,10 @@ class EventsWatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def __post_init__(self) -> None:
         _require_pixel(self.pixel_code, self.pixel_id)
         if self.min_events < 1:
-            raise ConfigurationError("min_events must be at least 1.")
+            raise ConfigurationError("Set min_events to at least 1.")
         if self.last_day is not None and not 1 <= (self.last_day - self.first_day).days + 1 <= MAX_STATS_DAYS:
             raise ConfigurationError(
-                f"first_day and last_day must be 1 to {MAX_STATS_DAYS} days, the first not after the last."
+                f"Set first_day and last_day to 1 to {MAX_STATS_DAYS} days, the first not after the last."
             )
 
     def look(self, client: TikTokClient, *, today: date) -> Sighting:
@@ -203,8 +203,8 @@ def require_pixel(
             f"{name} {value}" for name, value in (("code", pixel_code), ("id", pixel_id)) if value
         )
         raise ConfigurationError(
-            f"TikTok shows this token no pixel with {wanted} for advertiser {advertiser_id}: check both ids, "
-            "and that the pixel is shared with the advertiser."
+            "Check both ids, and that the pixel is shared with the advertiser: TikTok shows this "
+            f"token no pixel with {wanted} for advertiser {advertiser_id}."
         )
     return pixel
 
@@ -291,7 +291,7 @@ def _read_counts(pixels: Iterable[Mapping[str, Any]], pixel_id: str) -> Iterator
 
 def _require_pixel(pixel_code: str | None, pixel_id: str | None) -> None:
     if not pixel_code and not pixel_id:
-        raise ConfigurationError("Neither pixel_code nor pixel_id is given: give one of them.")
+        raise ConfigurationError("Give pixel_code or pixel_id: neither is given.")
 
 
 def _text(pixel: Mapping[str, Any], name: str) -> str:

@@ -34,6 +34,4 @@ class TimeRules(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not (self.max_event_age_s > 0 and self.max_ahead_s >= 0):
-            raise ConfigurationError(
-                "max_event_age_s must be above 0 and max_ahead_s at least 0, in seconds."
-            )
+            raise ConfigurationError("Set max_event_age_s above 0 and max_ahead_s to at least 0, in seconds.")

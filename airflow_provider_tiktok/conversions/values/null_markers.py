@@ -146,7 +146,7 @@ class NullValues:
     def __init__(self, texts: Sequence[str] = ()) -> None:
         given: Sequence[object] = texts
         if isinstance(given, str) or not all(isinstance(one, str) and one.strip() for one in given):
-            raise ConfigurationError("null_values: give a list of texts, such as ['-99', 'no e-mail'].")
+            raise ConfigurationError("Give a list of texts as null_values, such as ['-99', 'no e-mail'].")
         self._texts = frozenset(one.strip().casefold() for one in texts)
 
     def __bool__(self) -> bool:

@@ -110,7 +110,7 @@ def test_who_asks_can_be_said(define_connection: Define, text: Any, atype: int |
 
 def test_a_missing_connection_is_named() -> None:
     """With the argument and the type."""
-    with pytest.raises(ConfigurationError, match="liveramp_conn_id: connection 'nowhere'"):
+    with pytest.raises(ConfigurationError, match="as liveramp_conn_id: connection 'nowhere'"):
         LiveRampHook("nowhere").get_adapter()
 
 
@@ -125,7 +125,7 @@ def test_the_envelope_api_needs_more_than_the_adapter(define_connection: Define,
     """Who only sends events may leave it open."""
     made = hook(define_connection, extra={name: None})
     made.get_adapter()
-    with pytest.raises(ConfigurationError, match=rf"\('{name}'\) is empty"):
+    with pytest.raises(ConfigurationError, match=rf"^Fill in the field .*\('{name}'\) of .*: it is empty"):
         made.get_envelope_client()
     made.close()
 

@@ -51,6 +51,6 @@ def test_one_sentence_says_what_is_proved_and_what_to_do(
 
 def test_a_wrong_field_is_told_without_the_connection_s_id() -> None:
     """Airflow tests under an id of its own making; another error stays as it is."""
-    error = ConfigurationError("Connection 'x1': the field 'Base URL' ('host') is no address.")
-    assert of_error(error, conn_id="x1") == "The field 'Base URL' ('host') is no address."
+    error = ConfigurationError("Write text in the field 'Base URL' ('host') of connection 'x1'.")
+    assert of_error(error, conn_id="x1") == "Write text in the field 'Base URL' ('host')."
     assert of_error(ConfigurationError("Set it."), conn_id="x1") == "Set it."

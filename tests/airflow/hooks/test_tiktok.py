@@ -89,7 +89,7 @@ def test_unknown_extras_reach_nothing(connect: Connect):
 @pytest.mark.usefixtures("airflow_home")
 def test_missing_connection_is_told():
     """A mistyped connection is named, with what to do."""
-    with pytest.raises(ConfigurationError, match=r"tiktok_conn_id: connection 'nowhere' is not defined"):
+    with pytest.raises(ConfigurationError, match=r"connection 'nowhere' is not defined"):
         TikTokHook("nowhere").get_client()
 
 
@@ -97,7 +97,7 @@ def test_empty_token_is_told(connect: Connect):
     """A connection without a token is refused here, naming the field."""
     with pytest.raises(
         ConfigurationError,
-        match=r"'shop': the field 'Access token' \('password'\) is empty: put the access token",
+        match=r"^Put the access token in the field 'Access token' \('password'\) of connection 'shop': it is empty",
     ):
         connect(password="").get_client()
 
@@ -126,13 +126,15 @@ def test_absent_source_id_is_told(connect: Connect):
 
 def test_unknown_event_source_is_told(connect: Connect):
     """A mistyped event source is answered with the known ones."""
-    with pytest.raises(ConfigurationError, match="event_source must be one of: web, app, offline, crm"):
+    with pytest.raises(ConfigurationError, match="Set event_source to one of: web, app, offline, crm"):
         connect().event_source_id("website")
 
 
 def test_absent_advertiser_is_told(connect: Connect):
     """What needs the advertiser's id says that the connection has none."""
-    with pytest.raises(ConfigurationError, match=r"'Advertiser id' \('advertiser_id'\) is empty"):
+    with pytest.raises(
+        ConfigurationError, match=r"'Advertiser id' \('advertiser_id'\) of connection .* is empty"
+    ):
         _ = connect().advertiser_id
 
 
@@ -217,13 +219,18 @@ def _answer_two_and_see_their_ends(listener: socket.socket) -> list[bytes]:
         ({}, {"pixel_code": IDS["pixel_code"]}, True, "fill in Advertiser id to check the pixel"),
         ({}, {"advertiser_id": IDS["advertiser_id"]}, True, "fill in Pixel code to check the pixel"),
         ({"password": "other-token"}, IDS, False, "make a new one in Events Manager"),
-        ({"password": ""}, IDS, False, "The field 'Access token' ('password') is empty"),
+        (
+            {"password": ""},
+            IDS,
+            False,
+            "Put the access token in the field 'Access token' ('password'): it is empty",
+        ),
         ({}, {**IDS, "pixel_code": "C0FFEE00000000000009"}, False, "correct Pixel code or Advertiser id"),
         (
             {},
             {**IDS, "read_timeout": "long"},
             False,
-            "The field 'Read timeout (seconds)' ('read_timeout') must",
+            "Write a number of seconds in the field 'Read timeout (seconds)' ('read_timeout').",
         ),
     ],
 )

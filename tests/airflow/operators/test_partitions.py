@@ -206,9 +206,9 @@ def test_no_more_parts_than_airflow_maps(shop: Path, task: Task, monkeypatch: py
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"parts": 0}, "parts must be a whole number"),
-        ({"parts": True}, "parts must be a whole number"),
-        ({"parts": "8"}, "parts must be a whole number"),
+        ({"parts": 0}, "Set parts to a whole number"),
+        ({"parts": True}, "Set parts to a whole number"),
+        ({"parts": "8"}, "Set parts to a whole number"),
         ({"sql_conn_id": "nowhere"}, "connection 'nowhere' is not defined"),
         ({"key": "email"}, "holds e-mail addresses"),
         ({"key": "order"}, "the database refuses"),
@@ -241,7 +241,7 @@ def test_a_part_that_may_cut_an_order_is_not_sent(shop: Path, task: Task, tiktok
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "path: give a file"),
+        ({}, "Give a file, a folder, a pattern or several of them as path"),
         ({"path": "x.csv", "part": {"files": ["x.csv"]}}, "one of the two"),
         ({"part": {"key": "k"}}, "no part of files"),
         ({"part": {"files": ["x.csv"], "of": 2}, "group_by": ["order"]}, "same group_by"),
@@ -258,7 +258,7 @@ def test_files_need_a_path_or_a_part(
 def test_part_bytes_is_checked(task: Task, tmp_path: Path) -> None:
     """A part of nothing is none."""
     (tmp_path / "orders.jsonl").write_text(event(1))
-    with pytest.raises(PermanentFailure, match="part_bytes must be"):
+    with pytest.raises(PermanentFailure, match="Set part_bytes to"):
         SplitFilesOperator(task_id="parts", path=str(tmp_path), part_bytes=0).execute(task.context)
 
 

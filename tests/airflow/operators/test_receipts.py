@@ -205,10 +205,10 @@ def test_the_threshold_is_of_the_whole(arguments: dict[str, Any], is_red: bool) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"max_rejected_share": 1.5}, "max_rejected_share must be"),
-        ({"max_rejected_share": "1 %"}, "max_rejected_share must be"),
-        ({"max_rejected": -1}, "max_rejected must be"),
-        ({"max_rejected": True}, "max_rejected must be"),
+        ({"max_rejected_share": 1.5}, "Set max_rejected_share to"),
+        ({"max_rejected_share": "1 %"}, "Set max_rejected_share to"),
+        ({"max_rejected": -1}, "Set max_rejected to"),
+        ({"max_rejected": True}, "Set max_rejected to"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any], words: str) -> None:

@@ -102,7 +102,7 @@ def test_what_is_not_one_event_is_told(send: Any, tiktok: Simulator, given: dict
 
 def test_a_bad_event_fails_the_task(send: Any, tiktok: Simulator):
     """One event that breaks a rule is a failed task which names the rule."""
-    with pytest.raises(PermanentFailure, match=r"properties\.value: not_a_number"):
+    with pytest.raises(PermanentFailure, match=r"properties\.value"):
         send(**{**PARTS, "properties": {"value": "much", "currency": "USD"}})
     assert tiktok.requests == []
 

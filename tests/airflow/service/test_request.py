@@ -105,7 +105,7 @@ def test_batch_without_events_is_a_sample_in_demo_mode_only() -> None:
     """In demo mode a batch of samples is sent; live, nothing is made up."""
     sample = asked(task="send_batch_events").many_events(now=NOW)
     assert len(sample) == 4
-    with pytest.raises(ConfigurationError, match="needs events"):
+    with pytest.raises(ConfigurationError, match="send_batch_events needs events"):
         asked(task="send_batch_events", demoMode=False).many_events(now=NOW)
 
 
@@ -152,8 +152,8 @@ def test_raw_identifiers_are_noticed(given: dict[str, Any], shows: bool) -> None
     ("given", "said"),
     [
         ({"accessToken": "planted-token"}, "connection 'shop'"),
-        ({"customEventName": "Loyalty"}, "eventName = CustomEvent"),
-        ({"events": "[]", "eventsPath": "a.jsonl"}, "give one of them"),
+        ({"customEventName": "Loyalty"}, "Set eventName to CustomEvent"),
+        ({"events": "[]", "eventsPath": "a.jsonl"}, "Give one of events and eventsPath"),
         ({"task": "send_everything"}, "send_event, send_batch_events"),
         ({"emial": "planted-token"}, "'email'"),
         ({"emial": "planted-token"}, "revoke that"),

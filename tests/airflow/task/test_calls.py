@@ -46,7 +46,7 @@ def test_arguments(function: Any, args: list[Any], given: dict[str, Any], taken:
 @pytest.mark.parametrize(("args", "given"), [([], {}), ([1, 2], {}), ([1], {"a": 2}), ([1], {"secret": 2})])
 def test_arguments_that_do_not_fit(args: list[Any], given: dict[str, Any]):
     """They are told by number, since a name may be somebody's, too."""
-    with pytest.raises(ConfigurationError, match="python_callable takes a, and does not fit") as refused:
+    with pytest.raises(ConfigurationError, match="what python_callable takes: a") as refused:
         bound_call(lambda a: a, args, given, context=CONTEXT)
     assert "secret" not in str(refused.value)
 

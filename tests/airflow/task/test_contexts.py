@@ -47,7 +47,7 @@ def test_failures_are_the_operators_own(context: Any, tmp_path: Path):
     operator = FilesToTikTokOperator(
         task_id="send", path=str(tmp_path / "none" / "*.csv"), demo_mode=True, tiktok_conn_id="none"
     )
-    with pytest.raises(PermanentFailure, match="matches no file"):
+    with pytest.raises(PermanentFailure, match="matches none"):
         operator.execute(context)
 
 

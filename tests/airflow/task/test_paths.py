@@ -93,7 +93,7 @@ def test_what_tools_leave_beside_data_is_left_out(
 def test_a_folder_of_markers_alone_is_an_error(tmp_path: Path):
     """A job that wrote no part is not zero events, and the words say what was seen."""
     (tmp_path / "_SUCCESS").touch()
-    with pytest.raises(ConfigurationError, match=r"matches no file; 1 whose names begin with '\.' or '_'"):
+    with pytest.raises(ConfigurationError, match=r"matches none; 1 whose names begin with '\.' or '_'"):
         find_files(str(tmp_path))
 
 
@@ -131,7 +131,7 @@ def test_no_link_leads_out_of_a_folder(tmp_path: Path, path: str):
     (tmp_path / "closed" / "secret.csv").touch()
     (folder / "link.csv").symlink_to(tmp_path / "closed" / "secret.csv")
     (folder / "linked").symlink_to(tmp_path / "closed")
-    with pytest.raises(ConfigurationError, match="leads out of the folder"):
+    with pytest.raises(ConfigurationError, match="leads out of it"):
         find_files(f"{folder}/{path}".rstrip("/"), below=str(folder))
 
 
@@ -144,7 +144,7 @@ def test_links_inside_of_a_folder_are_followed(tmp_path: Path):
     (tmp_path / "way").symlink_to(folder)
     for below in (folder, tmp_path / "way", f"file://{folder}"):
         assert find_files(f"{below}/latest/*.csv", below=str(below)) == [folder / "new" / "a.csv"]
-    with pytest.raises(ConfigurationError, match="leads out of the folder"):
+    with pytest.raises(ConfigurationError, match="leads out of it"):
         find_files(f"{tmp_path}/opened/a.csv", below=str(folder))
 
 
@@ -155,7 +155,7 @@ def test_single_file_need_not_exist_yet(folder: Path):
 
 def test_pattern_without_files_is_an_error(folder: Path):
     """A mistyped pattern must not pass as zero events."""
-    with pytest.raises(ConfigurationError, match=r"path: .*matches no file"):
+    with pytest.raises(ConfigurationError, match=r"Give a path that matches a file: .* matches none"):
         find_files(f"{folder}/*.parquet")
 
 

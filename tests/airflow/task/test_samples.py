@@ -52,5 +52,5 @@ def test_samples_are_never_live(kind: type[Any], tiktok: Simulator, task: Task) 
 def test_an_unknown_event_source_has_no_samples(kind: type[Any], task: Task) -> None:
     """A mistyped event source is told in demo mode too, with the known ones."""
     operator = kind(task_id="try", demo_mode=True, tiktok_conn_id="nowhere", event_source="website")
-    with pytest.raises(PermanentFailure, match="event_source must be one of: web, app, offline, crm"):
+    with pytest.raises(PermanentFailure, match="Set event_source to one of: web, app, offline, crm"):
         operator.execute(task.context)

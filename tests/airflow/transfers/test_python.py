@@ -97,7 +97,7 @@ def test_function_is_called(send: Any, function: Any, arguments: dict[str, Any],
 )
 def test_arguments_that_do_not_fit(send: Any, given: dict[str, Any]):
     """They fail the task for good, and are not quoted."""
-    with pytest.raises(PermanentFailure, match="python_callable takes count, first") as failed:
+    with pytest.raises(PermanentFailure, match="python_callable takes: count, first") as failed:
         send(orders, **given)
     assert CANARY not in str(failed.value)
 

@@ -97,12 +97,15 @@ def test_query_without_rows_succeeds(send: Any, database: Path, tiktok: Simulato
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"sql_conn_id": "nowhere"}, "sql_conn_id: connection 'nowhere' is not defined"),
-        ({"sql_conn_id": "tiktok_default"}, "sql_conn_id: "),
-        ({"sql": ""}, "sql: the statement is empty"),
-        ({"sql": None}, "sql must be one query"),
-        ({"sql": "SELECT * FROM nothing", "parameters": None}, "sql: the database refuses the query"),
-        ({"sql": "SELECT * FROM items", "parameters": None, "order_by": ["order_id"]}, "sql has no ORDER BY"),
+        ({"sql_conn_id": "nowhere"}, "as sql_conn_id: connection 'nowhere' is not defined"),
+        ({"sql_conn_id": "tiktok_default"}, "as sql_conn_id: 'tiktok_default' is not one"),
+        ({"sql": ""}, "Give a query as sql: the statement is empty"),
+        ({"sql": None}, "Give one query as sql"),
+        ({"sql": "SELECT * FROM nothing", "parameters": None}, "the database refuses sql"),
+        (
+            {"sql": "SELECT * FROM items", "parameters": None, "order_by": ["order_id"]},
+            "Add an ORDER BY to sql",
+        ),
         ({"page_size": 0}, "page_size"),
         ({"mapping": {**MAPPING, "user.phone": "fone"}}, "fone"),
         ({"group_by": ["basket"]}, "group_by"),

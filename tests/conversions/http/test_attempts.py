@@ -341,12 +341,12 @@ def test_a_used_up_limit_is_not_waited_for() -> None:
         (
             "https://api.example.com/",
             NotSent("told to stop", is_stop=True),
-            "POST api.example.com/: not sent",
+            "Let Airflow retry, or run the task again later. POST api.example.com/: not sent",
         ),
         (
             "https://api.example.com/",
             AnswerLost("told to stop", is_stop=True),
-            "POST api.example.com/: answer lost",
+            "Let Airflow retry, or run the task again later. POST api.example.com/: answer lost",
         ),
     ],
 )

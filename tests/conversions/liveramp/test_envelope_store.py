@@ -286,7 +286,7 @@ def test_no_rows_empty_no_file_that_holds_some(tmp_path: Path) -> None:
     path.write_text("old\n")
     store = EnvelopeFile(path)
     store.start("f" * 64)
-    with pytest.raises(ConfigurationError, match="There were no rows"):
+    with pytest.raises(ConfigurationError, match="there were no rows"):
         store.finish()
     assert path.read_text() == "old\n"
 

@@ -624,7 +624,7 @@ def test_missing_columns_are_named(columns: dict[str, str], told: str) -> None:
     client = EnvelopeClient("1", origin="https://shop.example.com", transport=LiveRamp())
     ended = refresh_envelopes(Table([]), client=client, store=Memory(), rules=RefreshRules(columns=columns))
     assert isinstance(ended.stopped_by, ConfigurationError)
-    assert f"no column {told}:" in str(ended.stopped_by)
+    assert f"no column {told}." in str(ended.stopped_by)
 
 
 def test_columns_may_have_other_names() -> None:
@@ -738,4 +738,4 @@ def test_who_is_to_get_a_first_envelope_must_be_known_not_to_have_opted_out() ->
     client = EnvelopeClient("1", origin="https://shop.example.com", transport=LiveRamp())
     rules = RefreshRules(retrieves_anew=True)
     ended = refresh_envelopes(Status([]), client=client, store=Memory(), rules=rules)
-    assert "no column status:" in str(ended.stopped_by)
+    assert "no column status." in str(ended.stopped_by)

@@ -54,37 +54,43 @@ MAPPED = {
         ({"mapping": {"properties.contents.price": "a"}}, "'properties.contents[].price'"),
         ({"mapping": {"properties.contents[].prise": "a"}}, "'properties.contents[].price'"),
         ({"mapping": {"row": "a"}}, "not an event path"),
-        ({"mapping": {"event": ""}}, "mapping['event']: give a column name"),
-        ({"mapping": {"event": []}}, "mapping['event']: name at least one column"),
-        ({"mapping": {"event": None}}, "mapping['event']: name at least one column"),
-        ({"mapping": {"event": 5}}, "mapping['event']: give a column name"),
-        ({"mapping": {"event": ["a", 5]}}, "mapping['event']: give a column name"),
-        ({"mapping": {5: "a"}}, "mapping: give a mapping"),
-        ({"mapping": ["event"]}, "mapping: give a mapping"),
+        ({"mapping": {"event": ""}}, "Give a column name or a list of column names in mapping['event']"),
+        ({"mapping": {"event": []}}, "Name at least one column in mapping['event']"),
+        ({"mapping": {"event": None}}, "Name at least one column in mapping['event']"),
+        ({"mapping": {"event": 5}}, "Give a column name or a list of column names in mapping['event']"),
+        (
+            {"mapping": {"event": ["a", 5]}},
+            "Give a column name or a list of column names in mapping['event']",
+        ),
+        ({"mapping": {5: "a"}}, "Give a mapping whose keys are event paths as mapping"),
+        ({"mapping": ["event"]}, "Give a mapping whose keys are event paths as mapping"),
         ({"mapping": {"properties.contents": "a", "properties.contents[].price": "b"}}, "not both"),
         ({"mapping": {"properties.mileage": "a", "properties.mileage.unit": "b"}}, "not both"),
         (
             {"mapping": {"properties.contents": "a"}, "defaults": {"properties.contents[].quantity": 1}},
             "not both",
         ),
-        ({"mapping": {"event_id": "a"}, "event_id_from": "b"}, "event_id_from: event_id is mapped already"),
+        (
+            {"mapping": {"event_id": "a"}, "event_id_from": "b"},
+            "Give event_id_from or map event_id, not both",
+        ),
         ({"defaults": {"event_id": "x"}}, "would make every event a repeat"),
         ({"defaults": {"curency": "USD"}}, "defaults: 'curency' is not an event path"),
-        ({"defaults": {"properties.currency": " "}}, "defaults['properties.currency']: missing"),
-        ({"defaults": {"properties.currency": None}}, "defaults['properties.currency']: missing"),
-        ({"defaults": {"properties.value": "free"}}, "defaults['properties.value']: not_a_number"),
+        ({"defaults": {"properties.currency": " "}}, "(missing) Found in defaults['properties.currency']"),
+        ({"defaults": {"properties.currency": None}}, "(missing) Found in defaults['properties.currency']"),
+        ({"defaults": {"properties.value": "free"}}, "(not_a_number) Found in defaults['properties.value']"),
         ({"defaults": {"properties.content_type": "goods"}}, "product, product_group"),
-        ({"defaults": {"event_time": "2026-11-02"}}, "defaults['event_time']: naive_time"),
+        ({"defaults": {"event_time": "2026-11-02"}}, "(naive_time) Found in defaults['event_time']"),
         (
             {"defaults": {"properties.contents": [{"price": "x"}, {"prise": 1}]}},
-            "thousands separator. [1].prise unknown_field",
+            "([1].prise unknown_field) Found in",
         ),
-        ({"defaults": {"properties.x": object()}}, "defaults['properties.x']: not_representable"),
-        ({"defaults": "x"}, "defaults: give a mapping"),
-        ({"group_by": 5}, "group_by: give a column name"),
-        ({"group_by": [""]}, "group_by: give a column name"),
-        ({"event_id_from": {"a": 1}}, "event_id_from: give a column name"),
-        ({"max_group_rows": 0}, "max_group_rows: give at least 1"),
+        ({"defaults": {"properties.x": object()}}, "(not_representable) Found in defaults['properties.x']"),
+        ({"defaults": "x"}, "Give a mapping whose keys are event paths as defaults"),
+        ({"group_by": 5}, "Give a column name or a list of column names as group_by"),
+        ({"group_by": [""]}, "Give a column name or a list of column names as group_by"),
+        ({"event_id_from": {"a": 1}}, "Give a column name or a list of column names as event_id_from"),
+        ({"max_group_rows": 0}, "Set max_group_rows to at least 1"),
         (
             {"timezone": "Europe/Berln"},
             "timezone: 'Europe/Berln' is not a known time zone; did you mean 'Europe/Berlin'?",
@@ -199,9 +205,9 @@ def test_what_no_event_can_do_without_must_be_mapped() -> None:
         (EventMapping({"event": "kind"}), "'event_time'"),
         (EventMapping({"event_time": "kind"}), "'event'"),
     ):
-        with pytest.raises(ConfigurationError, match=f"name the column of {missing}"):
+        with pytest.raises(ConfigurationError, match=f"Name the column of {missing}"):
             rules.check_source(["kind"])
-        with pytest.raises(ConfigurationError, match=f"name the column of {missing}"):
+        with pytest.raises(ConfigurationError, match=f"Name the column of {missing}"):
             rules.check_source(None, [{"kind": 1}])
     EventMapping({"user.email": "kind"}, defaults=EVERY_EVENT).check_source(["kind"])
 

@@ -168,11 +168,17 @@ def test_the_member_that_says_a_key_is_found() -> None:
 @pytest.mark.parametrize(
     ("mapping", "told"),
     [
-        ({"properties.value": "lines[].price"}, "'lines.0.price' is the first of them"),
-        ({"user.email": column("lines[].mail", values={"a": "b"})}, "say nothing of the values of a list"),
-        ({**ITEMS, "properties.contents[].brand": "brand"}, "give 'properties.contents[].brand' in defaults"),
-        ({**ITEMS, "properties.contents[].brand": "goods[].brand"}, "these are 'goods[]', 'lines[]'"),
-        ({**ITEMS, "properties.contents[].brand": ["lines[].brand", "brand"]}, "name parts of one list"),
+        ({"properties.value": "lines[].price"}, "Map 'lines.0.price' for the first of the values"),
+        ({"user.email": column("lines[].mail", values={"a": "b"})}, "Say nothing of the values of a list"),
+        (
+            {**ITEMS, "properties.contents[].brand": "brand"},
+            "a list for mapping['properties.contents[].brand'], too, or give it in defaults",
+        ),
+        (
+            {**ITEMS, "properties.contents[].brand": "goods[].brand"},
+            "these in mapping are of 'goods[]', 'lines[]'",
+        ),
+        ({**ITEMS, "properties.contents[].brand": ["lines[].brand", "brand"]}, "Name parts of one list"),
         ({**ITEMS, "properties.contents": "lines"}, "as a whole or in parts, not both"),
     ],
 )

@@ -141,7 +141,7 @@ def test_value_that_does_not_fit(settings: dict[str, Any], raw: object, told: st
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"units": "ms"}, "no setting 'units'; did you mean 'unit'?"),
+        ({"units": "ms"}, "Leave 'units' out of column: there is no such setting; did you mean 'unit'?"),
         ({"value": {"a": "b"}}, "did you mean 'values'?"),
         ({"thousand": "."}, "did you mean 'thousands'?"),
         ({"columns": "b"}, "did you mean 'column'?"),
@@ -152,11 +152,11 @@ def test_value_that_does_not_fit(settings: dict[str, Any], raw: object, told: st
         ({"format": "%Q"}, "'%Q' is not known here"),
         ({"format": "%c"}, "'%c' is not known here"),
         ({"format": "%H:%M"}, "a year, a month and a day"),
-        ({"format": "%m/%d/%Y %I:%M"}, "need %p"),
-        ({"format": "%Y-%m-%d %M"}, "need hours"),
+        ({"format": "%m/%d/%Y %I:%M"}, "Write %p into format"),
+        ({"format": "%Y-%m-%d %M"}, "Write hours (%H)"),
         ({"format": "%Y %Y %m %d"}, "twice"),
         ({"format": "%Y-%m-%d%"}, "'%' is not known here"),
-        ({"format": ""}, "give text such as"),
+        ({"format": ""}, "Give text such as"),
         ({"scale": 0}, "above zero"),
         ({"scale": "-0.01"}, "above zero"),
         ({"scale": "cents"}, "above zero"),
@@ -166,14 +166,17 @@ def test_value_that_does_not_fit(settings: dict[str, Any], raw: object, told: st
         ({"symbol": ""}, "symbol"),
         ({"values": {}}, "what each value of the column stands for"),
         ({"values": ["a"]}, "what each value of the column stands for"),
-        ({"values": {"a": [1]}}, "give text, a number, true or false, or SKIP"),
+        ({"values": {"a": [1]}}, "Give text, a number, true or false, or SKIP"),
         ({"values": {"a": "b", " a ": "c"}}, "once"),
-        ({"values": {"a": "skip"}}, "did you mean 'SKIP'?"),
+        ({"values": {"a": "skip"}}, "Write 'SKIP' in values"),
         ({"otherwise": SKIP}, "what each value of the column stands for"),
         ({"split": ""}, "what parts the values"),
-        ({"region": 5}, "name the column that holds the country"),
+        ({"region": 5}, "Name the column that holds the country"),
         ({"take": "last"}, "'first'"),
-        ({"unit": "ms", "scale": "0.01"}, "unit and scale cannot be said of one column"),
+        (
+            {"unit": "ms", "scale": "0.01"},
+            "Leave out one of unit and scale: they cannot be said of one column",
+        ),
         ({"split": ";", "values": {"a": "b"}}, "cannot be said of one column"),
     ],
 )
@@ -187,7 +190,7 @@ def test_settings_that_cannot_be_right(settings: dict[str, Any], told: str) -> N
 @pytest.mark.parametrize("columns", [(), ("",), (5,), ("a", " ")])
 def test_columns_that_cannot_be_right(columns: Any) -> None:
     """A reader names its columns."""
-    with pytest.raises(ConfigurationError, match="name the column"):
+    with pytest.raises(ConfigurationError, match="Name the column"):
         column(*columns, unit="ms")
 
 

@@ -293,14 +293,17 @@ def test_fingerprint_needs_a_size() -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"format": "xlsx"}, "format: 'xlsx' is not known. Known are: auto, jsonl, json, csv, tsv, parquet"),
+        (
+            {"format": "xlsx"},
+            "Set format to one of auto, jsonl, json, csv, tsv, parquet: 'xlsx' is not known.",
+        ),
         (
             {"compression": "zip"},
-            "compression: 'zip' is not known. Known are: auto, none, gzip, bz2, xz, zstd",
+            "Set compression to one of auto, none, gzip, bz2, xz, zstd: 'zip' is not known.",
         ),
-        ({"encoding": "utf-9"}, "encoding: 'utf-9'"),
-        ({"encoding": "base64"}, "encoding: 'base64'"),
-        ({"encoding": "a\0b"}, "encoding: "),
+        ({"encoding": "utf-9"}, "Set encoding to one of Python's names, such as 'utf-16': 'utf-9'"),
+        ({"encoding": "base64"}, "'base64' is not known"),
+        ({"encoding": "a\0b"}, "Set encoding to "),
         ({"csv_delimiter": ""}, "csv_delimiter"),
         ({"csv_delimiter": "||"}, "csv_delimiter"),
         ({"csv_delimiter": '"'}, "csv_delimiter"),
@@ -322,7 +325,7 @@ def test_wrong_settings(settings: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize("paths", [[], "a.csv", Path("a.csv"), ["a.csv"], None])
 def test_wrong_paths(paths: Any) -> None:
     """No files at all, and names instead of paths, are a mistake of the caller."""
-    with pytest.raises(ConfigurationError, match=r"^path: give a list"):
+    with pytest.raises(ConfigurationError, match=r"^Give a list of at least one path object as path"):
         FilesSource(paths)
 
 
@@ -330,7 +333,8 @@ def test_wrong_paths(paths: Any) -> None:
 def test_unknown_name(name: str) -> None:
     """A name that tells no format asks for the argument, and says what it may be."""
     with pytest.raises(
-        ConfigurationError, match=rf"format: the name of {name} .*jsonl, json, csv, tsv, parquet"
+        ConfigurationError,
+        match=rf"^Set format to one of jsonl, json, csv, tsv, parquet: the name of {name} ",
     ):
         FilesSource([Path(name)])
 

@@ -172,14 +172,18 @@ def test_known_parts_are_taken_again(database: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("table", "key", "words"),
     [
-        ("t", "numbers; DROP TABLE t", "key: give the name of one column"),
-        ("t", "", "key: give the name of one column"),
-        ("t", "nowhere", "the database refuses the query"),
-        ("t; DROP TABLE t", "numbers", "table: give what stands behind FROM"),
-        (" ", "numbers", "table: give what stands behind FROM"),
-        ("(SELECT 'jane' || numbers || '@example.com' AS k FROM t)", "k", "key: k holds e-mail addresses"),
+        ("t", "numbers; DROP TABLE t", "Give the name of one column as key"),
+        ("t", "", "Give the name of one column as key"),
+        ("t", "nowhere", "the database refuses sql"),
+        ("t; DROP TABLE t", "numbers", "Give what stands behind FROM as table"),
+        (" ", "numbers", "Give what stands behind FROM as table"),
+        ("(SELECT 'jane' || numbers || '@example.com' AS k FROM t)", "k", "key k holds e-mail addresses"),
         ("(SELECT x'00' || numbers AS k, CAST(numbers AS BLOB) AS b FROM t)", "b", "type bytes"),
-        ("(SELECT numbers AS k FROM t UNION ALL SELECT 'x' || numbers FROM t)", "k", "several types"),
+        (
+            "(SELECT numbers AS k FROM t UNION ALL SELECT 'x' || numbers FROM t)",
+            "k",
+            "holds values of several",
+        ),
     ],
 )
 def test_what_cannot_be_cut_is_named(database: sqlite3.Connection, table: str, key: str, words: str) -> None:
@@ -217,7 +221,7 @@ def test_condition(sql: str, part: dict[str, Any] | None, expected: str) -> None
 @pytest.mark.parametrize(
     ("sql", "part", "group_by", "words"),
     [
-        ("SELECT 1", PART, (), "does not say where the part belongs"),
+        ("SELECT 1", PART, (), "which says where the part belongs"),
         ("SELECT 1 WHERE {part}", None, (), "none was given"),
         ("{part}", [PART], (), "no part of a query"),
         ("{part}", {}, (), "no part of a query"),
@@ -227,8 +231,8 @@ def test_condition(sql: str, part: dict[str, Any] | None, expected: str) -> None
         ("{part}", {**PART, "kind": "text", "from": "\\"}, (), "no part of a query"),
         ("{part}", {**PART, "kind": "sql"}, (), "no part of a query"),
         ("{part}", {**PART, "from": 5}, (), "no part of a query"),
-        ("{part}", {**PART, "key": "k OR 1=1"}, (), "give the name of one column"),
-        ("{part:k OR 1=1}", PART, (), "give the name of one column"),
+        ("{part}", {**PART, "key": "k OR 1=1"}, (), "Give the name of one column as part"),
+        ("{part:k OR 1=1}", PART, (), "Give the name of one column as part"),
         ("{part}", PART, ["order_id"], "may end within an event"),
         ("{part}", PART, "order_id", "may end within an event"),
     ],

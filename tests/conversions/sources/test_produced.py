@@ -96,18 +96,21 @@ async def async_generator() -> AsyncIterator[Any]:
         (lambda: None, "gave one NoneType"),
         (lambda: {"id": 1}, "gave one dict"),
         (lambda: 7, "gave one int"),
-        (lambda: EMAIL, "gave a text that is no JSON array"),
-        (lambda: '{"id": 1}', "gave a text that is no JSON array"),
+        (lambda: EMAIL, "python_callable gave a text that is no such array"),
+        (lambda: '{"id": 1}', "python_callable gave a text that is no such array"),
         (async_generator, "gave one async_generator"),
         (lambda: pd.Series([1]), "a Series is no table"),
         (lambda: pl.Series([1]), "a Series is no table"),
-        (lambda: pd.DataFrame({1: [1]}), "every column needs a name"),
-        (lambda: pl.DataFrame({"id": pl.Series([object()], dtype=pl.Object)}), "cast it or leave it out"),
+        (lambda: pd.DataFrame({1: [1]}), "Give every column of python_callable a name"),
+        (
+            lambda: pl.DataFrame({"id": pl.Series([object()], dtype=pl.Object)}),
+            "Cast the column of type Object, or leave it out",
+        ),
     ],
 )
 def test_what_is_no_rows(produce: Callable[[], Any], told: str) -> None:
     """A forgotten return, or one record alone, is never taken for no events."""
-    with pytest.raises(ConfigurationError, match=rf"^python_callable.*{told}") as refused:
+    with pytest.raises(ConfigurationError, match=told) as refused:
         read(produce)
     assert EMAIL not in str(refused.value)
 

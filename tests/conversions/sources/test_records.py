@@ -73,7 +73,7 @@ def test_iterator_is_read_once_and_lazily() -> None:
     assert taken == list(range(CHUNK_ROWS))
     assert not source.is_ordered
     assert source.fingerprint() is None
-    with pytest.raises(ConfigurationError, match=r"^events: this iterator was read already"):
+    with pytest.raises(ConfigurationError, match=r"^Give a list as events: this iterator was read already"):
         next(source.rows())
 
 
@@ -91,7 +91,7 @@ def test_iterable_without_an_order() -> None:
 )
 def test_wrong_argument(records: Any) -> None:
     """The argument is named and its content is not."""
-    with pytest.raises(ConfigurationError, match=r"^purchases: ") as caught:
+    with pytest.raises(ConfigurationError, match=r"^Give a .* as purchases") as caught:
         RecordsSource(records, argument="purchases")
     assert "ada" not in str(caught.value)
 
@@ -149,7 +149,7 @@ def test_values_of_a_frame() -> None:
 )
 def test_columns_need_names(frame: Any) -> None:
     """A column without a name cannot be mapped."""
-    with pytest.raises(ConfigurationError, match=r"^events: every column needs a name of its own"):
+    with pytest.raises(ConfigurationError, match=r"^Give every column of events a name of its own"):
         RecordsSource(frame)
 
 

@@ -111,7 +111,7 @@ def test_fails_in_the_middle(connect: Callable[..., Any]) -> None:
 
 def test_no_query(connect: Callable[..., Any]) -> None:
     """A statement that is no query is a setting to mend."""
-    with pytest.raises(ConfigurationError, match=r"^sql: "):
+    with pytest.raises(ConfigurationError, match=r"^Run the query by hand"):
         list(SqlSource(connect, "CREATE TABLE t (id int)").rows())
 
 
