@@ -160,10 +160,10 @@ class _Preparation:
     def settle(self, events: Events, settlement: Settlement) -> None:
         """Give repeats their results, and all their end where nothing is to be sent."""
         places = _with_lines(events, events.places_in(OPEN, PAST))
-        firsts = self._repeats.meet(events, places, is_taken=settlement.is_taken)
+        firsts = self._repeats.meet(events, places, find=settlement.find)
         for place, first in firsts.items():
             if events.states[place] != PAST:
-                _settle_repeat(events, place, first, settlement)
+                _settle_repeat(events, place, first)
         if self.options.validate_only:
             for place in events.places_in(OPEN):
                 events.states[place] = VALIDATED
@@ -471,7 +471,7 @@ def _with_lines(events: Events, places: Sequence[int]) -> Sequence[int]:
     return [place for place in places if events.lines[place] is not None]
 
 
-def _settle_repeat(events: Events, place: int, first: First, settlement: Settlement) -> None:
+def _settle_repeat(events: Events, place: int, first: First) -> None:
     """An event that came before: refused if it differs, else left out once the first one is accepted."""
     made = events.made(place)
     if not first.is_equal:
@@ -479,11 +479,10 @@ def _settle_repeat(events: Events, place: int, first: First, settlement: Settlem
         events.settle(place, differing.ending(Outcome.REJECTED, "invalid"))
         return
     repeat = made.ending(Outcome.SKIPPED, "repeat")
-    found = settlement.find(first.row)
-    if found is None:
+    if first.found is None:
         events.settle(place, repeat)
     else:
-        events.following[place] = (*found, repeat)
+        events.following[place] = (*first.found, repeat)
         events.states[place] = FOLLOWING
 
 

@@ -17,11 +17,14 @@ from typing import Any, Final
 from msgspec import Struct
 
 from airflow_provider_tiktok.conversions.delivery.road import Events
-from airflow_provider_tiktok.conversions.events import Violation
+from airflow_provider_tiktok.conversions.events import Outcome, Violation
 
 _ROW_BITS: Final = 40
 _ROW_MASK: Final = (1 << _ROW_BITS) - 1
 _CONTENT_MASK: Final = (1 << 32) - 1
+
+
+Found = tuple[Events, int]
 
 
 class First(Struct, frozen=True, kw_only=True):
@@ -29,10 +32,12 @@ class First(Struct, frozen=True, kw_only=True):
 
     :param row: its first source row.
     :param is_equal: whether both have the same content.
+    :param found: its events and its place there; ``None`` where it was accepted and its result is stored.
     """
 
     row: int
     is_equal: bool
+    found: Found | None
 
     def difference(self) -> Violation:
         """What is wrong with an event of the same name and id that differs."""
@@ -57,12 +62,13 @@ class Repeats:
         self._known: dict[int, int] = {}
 
     def meet(
-        self, events: Events, places: Sequence[int], *, is_taken: Callable[[int], bool]
+        self, events: Events, places: Sequence[int], *, find: Callable[[int], Found | None]
     ) -> dict[int, First]:
         """The events that came before within the window, by their places, with the first of each.
 
         :param places: of the events that are looked at, in their order.
-        :param is_taken: whether the event that begins with a row was not refused so far.
+        :param find: the event that begins with a row, ``None`` once its result is stored; one that was
+            refused is forgotten before that.
         """
         keys, marks = _keys_and_marks(events, places)
         known = self._known
@@ -72,9 +78,11 @@ class Repeats:
         else:
             for place, key, mark in zip(places, keys, marks, strict=True):
                 first = known.get(key)
-                if first is not None and is_taken(first & _ROW_MASK):
+                found = None if first is None else find(first & _ROW_MASK)
+                # Another thread may have stored and forgotten it while it was looked for.
+                if first is not None and known.get(key) == first and not _is_refused(found):
                     is_equal = first >> _ROW_BITS == mark >> _ROW_BITS
-                    firsts[place] = First(row=first & _ROW_MASK, is_equal=is_equal)
+                    firsts[place] = First(row=first & _ROW_MASK, is_equal=is_equal, found=found)
                 else:
                     known.pop(key, None)
                     known[key] = mark
@@ -89,6 +97,15 @@ class Repeats:
         mark = self._known.get(key)
         if mark is not None and mark & _ROW_MASK == row:
             self._known.pop(key, None)
+
+
+def _is_refused(found: Found | None) -> bool:
+    """Whether an event is known not to be accepted; of what is stored, nothing is known here."""
+    if found is None:
+        return False
+    events, place = found
+    result = events.results.get(place)
+    return result is not None and result.outcome in (Outcome.REJECTED, Outcome.UNDELIVERED)
 
 
 def _keys_and_marks(events: Events, places: Sequence[int]) -> tuple[list[int], list[int]]:

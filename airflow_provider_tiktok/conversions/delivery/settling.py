@@ -218,15 +218,6 @@ class Settlement:
             self._passed.add_many(map(events.told, places))
             self._passed_row = events.last_row(places[-1])
 
-    def is_taken(self, row: int) -> bool:
-        """Whether the event that begins with a row was not refused so far."""
-        found = self.find(row)
-        if found is None:
-            return True  # what was refused and is stored is not asked for: the repeats forget it
-        events, place = found
-        result = events.results.get(place)
-        return result is None or result.outcome not in (Outcome.REJECTED, Outcome.UNDELIVERED)
-
     def find(self, row: int) -> tuple[Events, int] | None:
         """The event that begins with a row, ``None`` once it is stored."""
         latest = () if self._read is None else (self._read,)
@@ -393,7 +384,9 @@ class Settlement:
                 if self._dead_letters is not None:
                     self._dead_letters.outdate(events.rows[place], events.last_row(stop - 1))
             elif state in (SETTLED, ANSWERED):
-                own.append(events.results[place])
+                result = events.results[place]
+                self._forget_refused(result)  # before it is stored: what is stored is asked for no more
+                own.append(result)
             else:
                 place = stop
                 continue
@@ -408,6 +401,11 @@ class Settlement:
                 self._live.pop(events.rows[0], None)
         return own
 
+    def _forget_refused(self, result: EventResult) -> None:
+        """Let an event that was refused be tried again where it comes again."""
+        if result.outcome is Outcome.REJECTED:
+            self._forget(row=result.row, event=result.event, event_id=result.event_id)
+
     def _write(self, results: list[EventResult], tally: Tally) -> None:
         for result in results:
             tally.add(result)
@@ -415,9 +413,6 @@ class Settlement:
                 self._digest.add(
                     row=result.row, rows=result.rows, event=result.event, event_id=result.event_id
                 )
-        for result in results:
-            if result.outcome in (Outcome.REJECTED, Outcome.UNDELIVERED):
-                self._forget(row=result.row, event=result.event, event_id=result.event_id)
         if results and self._dead_letters is not None:
             try:
                 self._dead_letters.write(results, record=self._record, locate=self._locate)

@@ -154,15 +154,28 @@ def test_numbers_stand_for_events() -> None:
 def test_events_of_one_chunk_repeat_each_other() -> None:
     """The first of them that has a name and an id is the one that the others repeat."""
     repeats = Repeats(100)
-    firsts = repeats.meet(_events(["a", "b", "a", "a"], row=5), range(4), is_taken=lambda _: True)
+    firsts = repeats.meet(_events(["a", "b", "a", "a"], row=5), range(4), find=lambda _: None)
     assert {place: (first.row, first.is_equal) for place, first in firsts.items()} == {
         2: (5, True),
         3: (5, True),
     }
 
 
+def test_an_event_forgotten_while_it_is_looked_for_is_no_first() -> None:
+    """The keeper's thread may store and forget what was refused between two steps of the reader's."""
+    repeats = Repeats(100)
+    assert _meet(repeats, "a", row=1) is None
+
+    def find(row: int) -> None:
+        repeats.forget(row=row, event="Purchase", event_id="a")
+
+    assert repeats.meet(_events(["a"], row=2), range(1), find=find) == {}
+    first = _meet(repeats, "a", row=3)
+    assert (first.row, first.is_equal) == (2, True)
+
+
 def _meet(repeats: Repeats, event_id: str, *, row: int = 1) -> Any:
-    firsts = repeats.meet(_events([event_id], row=row), range(1), is_taken=lambda _: True)
+    firsts = repeats.meet(_events([event_id], row=row), range(1), find=lambda _: None)
     return firsts.get(0)
 
 
