@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from itertools import repeat
+from operator import mul, rshift
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -108,9 +110,10 @@ class Digest:
     def add_many(self, told: Iterable[tuple[int, int, str | None, str | None]]) -> None:
         """Take many events: the first row, the number of rows, name and id of each."""
         texts = map("%d\0%d\0%s\0%s".__mod__, told)
-        numbers = map(crc32, (text.encode("utf-8", "backslashreplace") for text in texts))
+        numbers = list(map(crc32, map(str.encode, texts, repeat("utf-8"), repeat("backslashreplace"))))
         # Squared: of checksums as they are, those of two ids that changed places may add up to the same.
-        self.value = (self.value + sum(number * number >> 16 for number in numbers)) % 2**32
+        squares = map(mul, numbers, numbers)
+        self.value = (self.value + sum(map(rshift, squares, repeat(16)))) % 2**32
 
 
 def spans_of(rows: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

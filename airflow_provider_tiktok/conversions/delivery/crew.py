@@ -11,8 +11,10 @@ have them: it would stay taken, and the run would hang. So that thread touches `
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -27,6 +29,27 @@ IDLE_S = 0.2
 
 Often: what was answered within a second is saved a second later at the latest, also where answers are slow.
 """
+
+
+MOST_WAITING = 4
+"""Jobs that wait for a sender, so that no sender waits for the caller's thread to make one."""
+
+_TURN_S = 0.0005
+
+
+@contextmanager
+def short_turns() -> Iterator[None]:
+    """Has Python's threads take turns often.
+
+    A request of a megabyte is some fifty steps, and after each its sender asks for Python's lock. A thread
+    that computes gives it up after 5 ms only: each request would take up to a quarter of a second longer.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _TURN_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Crew(Generic[Job, Report]):
@@ -55,7 +78,7 @@ class Crew(Generic[Job, Report]):
         self._n_senders = n_senders
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._done: SimpleQueue[list[Report] | None] = SimpleQueue()
-        self._free: SimpleQueue[None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
         self._kept: SimpleQueue[None] = SimpleQueue()
         self._n_handed_over = 0
         self._n_kept = 0
@@ -74,24 +97,24 @@ class Crew(Generic[Job, Report]):
         except BaseException:
             self.finish()
             raise
-        for _ in range(self._n_senders):
-            self._free.put(None)
+        for _ in range(min(self._n_senders, MOST_WAITING)):
+            self._room.put(None)
 
-    def is_free(self, *, may_go_on: Callable[[], bool]) -> bool:
-        """Whether a sender is free, once one is; it waits for the next ``hand_over``.
+    def has_room(self, *, may_go_on: Callable[[], bool]) -> bool:
+        """Whether there is room for a job, once there is; it is kept for the next ``hand_over``.
 
         :param may_go_on: asked while waiting, and last of all.
         """
         while may_go_on():
             try:
-                self._free.get(timeout=LONGEST_WAIT_S)
+                self._room.get(timeout=LONGEST_WAIT_S)
             except Empty:
                 continue
             return may_go_on()
         return False
 
     def hand_over(self, job: Job) -> None:
-        """Give the job to the free sender."""
+        """Give the job to the next sender that is free."""
         self._n_handed_over += 1
         self._jobs.put(job)
 
@@ -119,8 +142,8 @@ class Crew(Generic[Job, Report]):
 
     def _be_sender(self) -> None:
         while (job := self._jobs.get()) is not None:
+            self._room.put(None)
             self._done.put([self._send(job)])
-            self._free.put(None)
         self._done.put(None)
 
     def _be_keeper(self) -> None:

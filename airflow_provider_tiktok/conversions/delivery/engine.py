@@ -28,7 +28,7 @@ from msgspec import Struct, structs
 from airflow_provider_tiktok.conversions.batching import Batch, Batcher
 from airflow_provider_tiktok.conversions.chunks import Chunk, Source, rows_in
 from airflow_provider_tiktok.conversions.delivery.checkpoint import CheckpointStore
-from airflow_provider_tiktok.conversions.delivery.crew import Crew
+from airflow_provider_tiktok.conversions.delivery.crew import Crew, short_turns
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.first_rows import check_first_rows, take_first
@@ -245,6 +245,10 @@ class _Run:
         self._began = self._reported = clock()
 
     def run(self) -> Delivery:
+        with short_turns():
+            return self._run()
+
+    def _run(self) -> Delivery:
         self._crew.start()
         while True:
             try:
@@ -371,13 +375,11 @@ class _Run:
             self._held.append(batch)
 
     def _hand_over(self, batch: Batch) -> None:
-        """Send the batch as soon as a sender is free."""
-        if not self._crew.is_free(may_go_on=self._may_go_on):
+        """Have the batch sent as soon as a sender is free."""
+        if self._crew.has_room(may_go_on=self._may_go_on):
+            self._crew.hand_over(batch)
+        else:
             _give_up(batch)
-            return
-        for events, places in batch.whose:
-            events.mark_sent(places)
-        self._crew.hand_over(batch)
 
     def _drain(self) -> None:
         """Hold reading until enough of it is settled; without it a few slow events hold many others."""
@@ -412,10 +414,12 @@ class _Run:
     # ------------------------------------------------------------------------------- the senders' threads
 
     def _send(self, batch: Batch) -> BatchReport:
+        for events, places in batch.whose:
+            events.mark_sent(places)
         report = send_apart(
             batch, send=self._destination.send, doubt=self._doubt, is_stopped=self._stop.is_set
         )
-        if report.stopped_by is not None:  # before this sender is free for another batch
+        if report.stopped_by is not None:  # before this sender takes another batch
             self._halt(report.stopped_by)
         return report
 

@@ -183,7 +183,7 @@ def send_apart(
     Sends as few requests as the refusals allow. Never raises: an error of ``send`` is in the report, with the
     events it hit as unconfirmed or undelivered.
 
-    :param is_stopped: whether the run is to end: no further part is sent.
+    :param is_stopped: whether the run is to end: nothing more is sent.
     """
     return _Isolation(send, doubt, is_stopped).run(batch)
 

@@ -180,7 +180,9 @@ class Tally:
                 rows = [events.rows[place] for place in places[first : min(last, first + MAX_ROWS_TOLD)]]
                 book.add_many(f"{note.path}: {note.rule}", rows=rows, count=last - first, remedy=note.remedy)
         self.eligible += n_events
-        self._note_time(min((one for one in events.times[start:stop] if one is not None), default=None))
+        times = events.times[start:stop]
+        known: Any = [one for one in times if one is not None] if None in times else times
+        self._note_time(min(known, default=None))
         for key, column in events.coverage.items():
             count = column.count(1, start, stop)
             if count:

@@ -380,7 +380,8 @@ class Settlement:
                     outcome=Outcome.ACCEPTED if is_sent else Outcome.SKIPPED,
                     reason="" if is_sent else "validate_only",
                 )
-                self._digest.add_many(events.told_run(place, stop))
+                if self._resumption is not None:
+                    self._digest.add_many(events.told_run(place, stop))
                 if self._dead_letters is not None:
                     self._dead_letters.outdate(events.rows[place], events.last_row(stop - 1))
             elif state in (SETTLED, ANSWERED):
@@ -409,7 +410,7 @@ class Settlement:
     def _write(self, results: list[EventResult], tally: Tally) -> None:
         for result in results:
             tally.add(result)
-            if tally is self._tally:
+            if tally is self._tally and self._resumption is not None:
                 self._digest.add(
                     row=result.row, rows=result.rows, event=result.event, event_id=result.event_id
                 )

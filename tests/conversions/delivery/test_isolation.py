@@ -38,6 +38,15 @@ from airflow_provider_tiktok.conversions.events import Outcome
 from airflow_provider_tiktok.conversions.http.retry import judge_status
 
 
+def test_a_batch_that_waited_until_the_stop_is_not_sent() -> None:
+    """It is no request under way: its events are undelivered, so that a retry sends them."""
+    sent: list[Batch] = []
+    report = send_apart(batch_of(3), send=sent.append, doubt=Doubt(), is_stopped=lambda: True)  # type: ignore[arg-type]
+    assert not sent
+    assert report.requests == 0
+    assert [(one.outcome, one.reason) for one in report.settled] == [(Outcome.UNDELIVERED, "not_sent")] * 3
+
+
 def batch_of(n_events: int) -> Batch:
     """A batch whose events carry their own place."""
     return Batch(group=None, events=tuple(Encoded(body=b"{}", item=place) for place in range(n_events)))
