@@ -81,6 +81,7 @@ class RequestsTransport:
         self._stop = stop
         self._clock = clock
         self._idle: deque[Session] = deque()
+        self._settings: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def __call__(self, request: HttpRequest, /) -> HttpReply:
         """The reply, whatever its status."""
@@ -130,18 +131,36 @@ class RequestsTransport:
         )
 
     def _ask(self, session: Session, request: HttpRequest) -> HttpReply:
-        with session.request(
-            request.method,
-            request.url,
-            params=list(request.params),
-            data=request.body,
-            headers=dict(request.headers),
-            timeout=self._timeouts_s,
-            allow_redirects=False,
-            stream=True,
+        from requests import Request
+
+        prepared = session.prepare_request(
+            Request(
+                request.method,
+                request.url,
+                params=list(request.params),
+                data=request.body,
+                headers=dict(request.headers),
+            )
+        )
+        settings = self._settings_of(session, prepared)
+        with session.send(
+            prepared, timeout=self._timeouts_s, allow_redirects=False, stream=True, **settings
         ) as response:
             body = _read_body(response, max_bytes=self._max_reply_bytes)
             return HttpReply(status=response.status_code, headers=dict(response.headers), body=body)
+
+    def _settings_of(self, session: Session, prepared: PreparedRequest) -> Mapping[str, Any]:
+        """Proxies and certificate bundle for a request. The environment is read once for each server.
+
+        Reading it takes about as long as all that requests does otherwise.
+        """
+        parts = urlsplit(prepared.url or "")
+        server = (parts.scheme, parts.netloc)
+        settings = self._settings.get(server)
+        if settings is None:
+            told = session.merge_environment_settings(prepared.url or "", {}, None, None, None)
+            settings = self._settings[server] = {name: told[name] for name in ("proxies", "verify")}
+        return settings
 
     @contextmanager
     def _borrowed_session(self) -> Iterator[Session]:

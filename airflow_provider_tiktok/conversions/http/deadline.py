@@ -258,7 +258,7 @@ class PatientConnection:
             self.connect()  # type: ignore[attr-defined]
         rest = memoryview(data).cast("B")
         while rest:
-            rest = rest[deadline.move(self.sock, partial(self.sock.send, rest[:_PIECE_BYTES])) :]
+            rest = rest[deadline.move(self.sock, partial(self.sock.send, rest)) :]
 
 
 def make_patient(manager: Any) -> None:
