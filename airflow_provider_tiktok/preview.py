@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 def _preview(given: argparse.Namespace) -> tuple[str, bool]:
     from airflow_provider_tiktok.conversions.identifiers import IdentityRules
     from airflow_provider_tiktok.conversions.mapping import EventMapping
-    from airflow_provider_tiktok.conversions.preview import as_text, preview
+    from airflow_provider_tiktok.conversions.preview import as_text, preview, tiktok_rules
     from airflow_provider_tiktok.conversions.sources.files import FilesSource
     from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 
@@ -79,8 +79,7 @@ def _preview(given: argparse.Namespace) -> tuple[str, bool]:
     shown = preview(
         FilesSource(given.path, hive_columns=bool(settings.get("mapping"))),
         mapping=EventMapping(**settings),
-        rules=ValidationRules(event_source=event_source),
-        identity=identity,
+        destination=tiktok_rules(ValidationRules(event_source=event_source), identity),
         require_consent=require_consent,
         max_rows=given.rows,
     )

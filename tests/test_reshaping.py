@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,10 +74,32 @@ def test_links_lead_somewhere() -> None:
 
 def test_preview(simulator: tiktok.Simulator, orders: Path) -> None:
     """The preview finds all orders ready, and sends nothing."""
-    run = run_dag(_block("TikTokPreviewOperator"), dag_id="preview_of_orders", conf={"file": str(orders)})
+    run = run_dag(_block("preview_of_orders"), dag_id="preview_of_orders", conf={"file": str(orders)})
     assert state_of(run) == "success"
     told = run.get_task_instance("preview").xcom_pull(task_ids="preview")
     assert (told["events"], told["match_keys"]) == ({"ready": 3}, {"email": 3})
+    assert simulator.requests == []
+
+
+def test_previews_of_a_query_and_a_function(
+    simulator: tiktok.Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find their rows ready, and send nothing."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        database.execute("CREATE TABLE orders (at, mail, shop_page)")
+        row = (f"{at:%Y-%m-%d %H:%M:%S}", "person@example.com", "https://shop.example.com/")
+        database.executemany("INSERT INTO orders VALUES (?, ?, ?)", [row] * 20)
+    connection = {"conn_type": "sqlite", "host": str(tmp_path / "shop.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    source = _block("of_a_function").replace("2026-11-26 10:00:00", f"{at:%Y-%m-%d %H:%M:%S}")
+    run = run_dag(source, dag_id="previews")
+    assert state_of(run) == "success"
+    told = {
+        task: run.get_task_instance(task).xcom_pull(task_ids=task)["events"]
+        for task in ("of_a_query", "of_a_function")
+    }
+    assert told == {"of_a_query": {"ready": 10}, "of_a_function": {"ready": 1}}
     assert simulator.requests == []
 
 

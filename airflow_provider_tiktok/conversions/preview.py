@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
 from airflow_provider_tiktok.conversions.chunks import Source, rows_in
+from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.receipt import MATCH_KEYS
 from airflow_provider_tiktok.conversions.delivery.road import Careful, Made
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.event_names import APP_NAMES, WEB_NAMES
-from airflow_provider_tiktok.conversions.events import Outcome, Row, UnreadableRow
+from airflow_provider_tiktok.conversions.events import Outcome, PreparedEvent, Row, UnreadableRow
 from airflow_provider_tiktok.conversions.http import HttpReply, HttpRequest
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
@@ -44,6 +45,9 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _DATA: Final = re.compile(r"@|(?:\D*\d){7}")
 """What is in no column's name, but in the first row of a file without a header."""
 _PLACE: Final = re.compile(r"\[[0-9]+\]")
+Recorded = Callable[[PreparedEvent], Mapping[str, Any]]
+"""What makes of an event a nested record of what would be sent."""
+
 _STAND_IN_IDS: Final = {"web": "PREVIEW", "app": "1", "offline": "1", "crm": "1"}
 
 USUAL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -137,41 +141,46 @@ def preview(
     source: Source,
     *,
     mapping: EventMapping,
-    rules: ValidationRules,
-    identity: IdentityRules | None = None,
+    destination: Destination,
+    record: Recorded = to_record,
     require_consent: bool = False,
     max_rows: int = MAX_ROWS,
 ) -> Preview:
     """What becomes of the first rows; the last event of a group may lack rows behind them.
 
+    :param destination: asked for its rules alone; see ``tiktok_rules``.
     :raises ConfigurationError: an argument is wrong, or the source cannot be read.
     :raises TransientError: reading failed on the way.
     """
-    given: object = max_rows  # from a DAG file, where anything may stand
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-        raise ConfigurationError("Set max_rows to a whole number of at least 1.")
+    check_max_rows(max_rows)
     with closing(source.chunks()) as chunks:
         rows = list(islice(rows_in(chunks), max_rows))
         declared = source.columns
     columns = tuple(declared) if declared is not None else _keys_of(rows)
-    careful = Careful(mapping, _destination(rules, identity), require_consent=require_consent)
+    careful = Careful(mapping, destination, require_consent=require_consent)
     made = list(careful.events(rows, first_row=1))
     ready = [one.prepared for one in made if one.encoded is not None and one.prepared is not None]
     unused = tuple(name for name in _unused(columns, mapping=mapping) if not _DATA.search(name))
     return Preview(
         rows=len(rows),
-        events=tuple(_show(one, rows, mapping=mapping) for one in made),
+        events=tuple(_show(one, rows, mapping=mapping, record=record) for one in made),
         problems=tuple(_problems(mapping, declared, rows)),
-        suggestions=_suggest(unused, mapping=mapping, made=made),
+        suggestions=_suggest(unused, mapping=mapping, made=made, record=record),
         unused=unused,
-        match_keys=Counter(key for one in ready for key in MATCH_KEYS if getattr(one.user, key)),
+        match_keys=_match_keys(ready, record),
     )
 
 
-def _destination(rules: ValidationRules, identity: IdentityRules | None) -> TikTokDestination:
+def check_max_rows(given: object) -> None:
+    """Passes if this many rows can be looked at."""
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise ConfigurationError("Set max_rows to a whole number of at least 1.")
+
+
+def tiktok_rules(rules: ValidationRules, identity: IdentityRules | None = None) -> TikTokDestination:
     """TikTok, for its rules alone: nothing is sent, so any id and token will do."""
     return TikTokDestination(
-        TikTokClient("preview", transport=_send_nothing),
+        TikTokClient("preview", transport=send_nothing),
         event_source=rules.event_source,
         event_source_id=_STAND_IN_IDS[rules.event_source],
         rules=rules,
@@ -179,8 +188,14 @@ def _destination(rules: ValidationRules, identity: IdentityRules | None) -> TikT
     )
 
 
-def _send_nothing(_request: HttpRequest) -> HttpReply:
+def send_nothing(_request: HttpRequest) -> HttpReply:
+    """The transport of a preview."""
     raise ConfigurationError("Deliver by an operator: a preview sends nothing.")
+
+
+def _match_keys(ready: Sequence[PreparedEvent], record: Recorded) -> Mapping[str, int]:
+    users = [record(one).get("user") or {} for one in ready]
+    return Counter(key for user in users for key in MATCH_KEYS if user.get(key))
 
 
 def _keys_of(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -201,7 +216,7 @@ def _problems(mapping: EventMapping, columns: Sequence[str] | None, rows: Sequen
 # --------------------------------------------------------------------------------- one event
 
 
-def _show(made: Made, rows: Sequence[Row], *, mapping: EventMapping) -> Shown:
+def _show(made: Made, rows: Sequence[Row], *, mapping: EventMapping, record: Recorded) -> Shown:
     row = rows[made.row - 1] if 0 < made.row <= len(rows) else None
     result = made.result
     findings = made.findings
@@ -215,15 +230,15 @@ def _show(made: Made, rows: Sequence[Row], *, mapping: EventMapping) -> Shown:
     if made.prepared is not None:
         told += [(one.path, one.reason, one.remedy) for one in made.prepared.dropped]
     is_left_out = result is not None and result.outcome is Outcome.SKIPPED
-    fields = (
-        () if is_left_out or isinstance(row, UnreadableRow) else tuple(_fields(made, row, mapping=mapping))
-    )
+    fields: tuple[Field, ...] = ()
+    if not is_left_out and not isinstance(row, UnreadableRow):
+        fields = tuple(_fields(made, row, mapping=mapping, record=record))
     return Shown(row=made.row, rows=made.rows, outcome=outcome, fields=fields, findings=tuple(told))
 
 
-def _fields(made: Made, row: Row | None, *, mapping: EventMapping) -> Iterator[Field]:
+def _fields(made: Made, row: Row | None, *, mapping: EventMapping, record: Recorded) -> Iterator[Field]:
     """The mapped fields in their order, then those that come from elsewhere."""
-    sent = dict(_flat(made.prepared)) if made.prepared is not None else {}
+    sent = dict(_flat(record(made.prepared))) if made.prepared is not None else {}
     for one in mapping.mapped:
         path = one.field.path
         found = [place for place in sent if place == path or _PLACE.sub("[]", place) == path]
@@ -239,9 +254,9 @@ def _fields(made: Made, row: Row | None, *, mapping: EventMapping) -> Iterator[F
     yield from (Field(path=path, sent=value) for path, value in sent.items())
 
 
-def _flat(prepared: Any) -> Iterator[tuple[str, str]]:
+def _flat(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Path to what may be shown of what would be sent."""
-    for path, value in _leaves(to_record(prepared), ""):
+    for path, value in _leaves(record, ""):
         yield path, _word(path, value)
 
 
@@ -316,11 +331,13 @@ def _unused(columns: Sequence[str], *, mapping: EventMapping) -> tuple[str, ...]
     return tuple(name for name in columns if not mapping.records.knows(name))
 
 
-def _suggest(unused: Sequence[str], *, mapping: EventMapping, made: Sequence[Made]) -> dict[str, str]:
+def _suggest(
+    unused: Sequence[str], *, mapping: EventMapping, made: Sequence[Made], record: Recorded
+) -> dict[str, str]:
     """The columns that are probably meant for fields that the mapping does not name."""
     given = {one.field.path for one in mapping.mapped} | {field.path for field, _ in mapping.defaults}
     if not mapping.mapped:
-        given |= {path for one in made if one.prepared is not None for path, _ in _flat(one.prepared)}
+        given |= {path for one in made if one.prepared is not None for path, _ in _flat(record(one.prepared))}
     left = dict.fromkeys(unused)
     found: dict[str, str] = {}
     for path, usual in USUAL_NAMES.items():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_tiktok.conversions.chunks import Source
     from airflow_provider_tiktok.conversions.delivery.destination import Destination
+    from airflow_provider_tiktok.conversions.liveramp.adapter import AdapterClient
     from airflow_provider_tiktok.hooks.liveramp import LiveRampHook
     from airflow_provider_tiktok.task.arguments import Rendered, RunArguments
 
@@ -86,8 +87,6 @@ class SendToLiveRampOperator(DeliverEventsOperator):
 
     def _destination(self, hook: LiveRampHook, stop: threading.Event) -> Destination:
         from airflow_provider_tiktok.conversions.http import RetryPolicy
-        from airflow_provider_tiktok.conversions.liveramp.adapter import LiveRampDestination
-        from airflow_provider_tiktok.conversions.liveramp.rules import EventChecks
 
         adapter = hook.get_adapter(
             stop=stop,
@@ -95,6 +94,12 @@ class SendToLiveRampOperator(DeliverEventsOperator):
             pace=self.make_pace(),
             max_requests_per_second=self.max_requests_per_second,
         )
+        return self._destination_over(adapter)
+
+    def _destination_over(self, adapter: AdapterClient) -> Destination:
+        from airflow_provider_tiktok.conversions.liveramp.adapter import LiveRampDestination
+        from airflow_provider_tiktok.conversions.liveramp.rules import EventChecks
+
         checks = EventChecks(
             max_event_age_s=self.max_event_age.total_seconds(),
             refuse_old=self.refuse_old_events,

@@ -250,6 +250,29 @@ class LiveRampEventsTaskArguments(FunctionArguments, LiveRampArguments, total=Fa
     """Those of ``@task.liveramp_events``."""
 
 
+class PreviewArguments(FilesArguments, total=False):
+    """Those of ``PreviewReader``."""
+
+    sql_conn_id: str | XComArg | None
+    parameters: Mapping[str, Any] | Sequence[Any] | Hidden | XComArg | None
+    page_size: int
+    hook_params: Mapping[str, Any] | None
+    python_callable: Callable[..., Any] | None
+    op_args: Collection[Any] | Hidden | XComArg | None
+    op_kwargs: Mapping[str, Any] | Hidden | XComArg | None
+    is_repeatable: bool
+    max_rows: int
+    must_be_ready: bool
+
+
+class TikTokPreviewArguments(PreviewArguments, TikTokArguments, total=False):
+    """Those of ``TikTokPreviewOperator``."""
+
+
+class LiveRampPreviewArguments(PreviewArguments, LiveRampArguments, total=False):
+    """Those of ``LiveRampPreviewOperator``."""
+
+
 class LookArguments(WaitArguments, total=False):
     """Those of ``TikTokSensor``, but for ``poke_interval``."""
 

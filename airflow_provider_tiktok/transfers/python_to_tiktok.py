@@ -33,6 +33,32 @@ if TYPE_CHECKING:
     )
 
 
+def check_callable(python_callable: Callable[..., Any]) -> None:
+    """Passes if a function can be called here."""
+    if not callable(python_callable) or is_async(python_callable):  # type: ignore[redundant-expr]
+        raise ConfigurationError("Give a plain function or a generator as python_callable, no async one.")
+
+
+def open_call(
+    python_callable: Callable[..., Any],
+    op_args: Collection[Any] | None,
+    op_kwargs: Mapping[str, Any] | None,
+    *,
+    context: Context | None,
+    is_repeatable: bool,
+) -> Source:
+    """What a function gives, called with these arguments and what it asks for of the context."""
+    from airflow_provider_tiktok.conversions.sources.produced import ProducedSource
+
+    args, given = tuple(op_args or ()), dict(op_kwargs or {})
+    return ProducedSource(
+        bound_call(python_callable, args, given, context=context or {}),
+        fingerprint=fingerprint_of(python_callable, args, given) if is_repeatable else None,
+        is_ordered=is_repeatable,
+        signals=(AirflowException,),
+    )
+
+
 class PythonReader(DeliverEventsOperator):
     """Sends the records that a function returns or yields; a subclass says where to.
 
@@ -73,8 +99,7 @@ class PythonReader(DeliverEventsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not callable(python_callable) or is_async(python_callable):  # type: ignore[redundant-expr]
-            raise ConfigurationError("Give a plain function or a generator as python_callable, no async one.")
+        check_callable(python_callable)
         self.python_callable = python_callable
         self.op_args = op_args or ()
         self.op_kwargs = op_kwargs or {}
@@ -88,14 +113,12 @@ class PythonReader(DeliverEventsOperator):
 
     def open_source(self) -> Source:
         """What the function gives."""
-        from airflow_provider_tiktok.conversions.sources.produced import ProducedSource
-
-        args, given = tuple(reveal(self.op_args) or ()), dict(reveal(self.op_kwargs) or {})
-        return ProducedSource(
-            bound_call(self.python_callable, args, given, context=self._context or {}),
-            fingerprint=fingerprint_of(self.python_callable, args, given) if self.is_repeatable else None,
-            is_ordered=self.is_repeatable,
-            signals=(AirflowException,),
+        return open_call(
+            self.python_callable,
+            reveal(self.op_args),
+            reveal(self.op_kwargs),
+            context=self._context,
+            is_repeatable=self.is_repeatable,
         )
 
     def _unrendered(self) -> frozenset[int]:

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.mapping import EventMapping
-from airflow_provider_tiktok.conversions.preview import Preview, as_text, preview, shape_of
+from airflow_provider_tiktok.conversions.preview import Preview, as_text, preview, shape_of, tiktok_rules
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
@@ -43,7 +43,7 @@ def look(
     return preview(
         RecordsSource(rows),
         mapping=EventMapping(mapping, **settings),
-        rules=ValidationRules(event_source=source),  # type: ignore[arg-type]
+        destination=tiktok_rules(ValidationRules(event_source=source)),  # type: ignore[arg-type]
     )
 
 
@@ -87,7 +87,7 @@ def test_a_file_without_a_header_shows_none_of_its_first_row(tmp_path: Path) -> 
     shown = preview(
         FilesSource([file]),
         mapping=EventMapping(MAPPING, defaults=DEFAULTS),
-        rules=ValidationRules(event_source="web"),
+        destination=tiktok_rules(ValidationRules(event_source="web")),
     )
     assert not shown.can_be_sent
     assert "planted" not in as_text(shown)
@@ -186,10 +186,10 @@ def test_shapes(value: object, shape: str) -> None:
 def test_max_rows() -> None:
     """Only the first rows are read, and a wrong number of them is refused."""
     source = RecordsSource([ROW] * 5)
-    rules = ValidationRules(event_source="web")
-    assert preview(source, mapping=EventMapping(MAPPING), rules=rules, max_rows=2).rows == 2
+    rules = tiktok_rules(ValidationRules(event_source="web"))
+    assert preview(source, mapping=EventMapping(MAPPING), destination=rules, max_rows=2).rows == 2
     with pytest.raises(ConfigurationError, match="max_rows"):
-        preview(source, mapping=EventMapping(MAPPING), rules=rules, max_rows=0)
+        preview(source, mapping=EventMapping(MAPPING), destination=rules, max_rows=0)
 
 
 # the command

@@ -75,6 +75,21 @@ def encode(
     return _ENCODER.encode(_without_empty(document))
 
 
+def sent_record(event: PreparedEvent, *, pass_on: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """What ``encode`` writes of the event, as a nested record by event paths."""
+    user = {**_user_data(event.user, {name: name for name in pass_on.values()})}
+    record = {
+        "event": event.event,
+        "event_time": event.event_time,
+        "event_id": event.event_id,
+        "page": {"url": event.page.url} if event.page else None,
+        "user": _without_empty({"envelope": user.pop("partner_id"), **user}),
+        "app": structs.asdict(event.app) if event.app else None,
+        "properties": {one["key"]: one["value"] for one in _custom_data(event.properties)},
+    }
+    return _without_empty(record)
+
+
 def check_pass_on(pass_on: Mapping[str, str]) -> dict[str, str]:
     """The match keys to pass on, if they may go this way.
 
