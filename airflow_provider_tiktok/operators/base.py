@@ -24,7 +24,7 @@ from airflow_provider_tiktok.notifications.webhook import telling_webhook
 from airflow_provider_tiktok.task.assets import RECEIPT_SCHEMA, report_asset
 from airflow_provider_tiktok.task.checkpoints import checkpoints_of
 from airflow_provider_tiktok.task.contexts import complete_context
-from airflow_provider_tiktok.task.hidden import HidingOperator, PrivateField, reveal
+from airflow_provider_tiktok.task.hidden import AddressField, HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.task.metrics import count_delivery
 from airflow_provider_tiktok.task.parts import label_of, name_in_grid
 from airflow_provider_tiktok.task.paths import as_path, default_dead_letters, run_label, warn_of_own_disk
@@ -120,11 +120,11 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
     """Which part of a whole this task sends, where it is one of several."""
     ui_color = "#d7f5f3"
 
-    dead_letter_path: Rendered[str | os.PathLike[str] | None]
-    result_webhook_url: Rendered[str | None]
     result_webhook_conn_id: Rendered[str | None]
 
     defaults = PrivateField()
+    dead_letter_path = AddressField()
+    result_webhook_url = AddressField()
 
     _AT_LEAST: ClassVar[Mapping[str, int]] = {
         "max_events_per_request": 1,
@@ -224,7 +224,7 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
     def execute(self, context: Context) -> dict[str, Any]:
         """The receipt, once every event of the source has its result."""
         context = complete_context(context, task_id=self.task_id)
-        url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
+        url, conn_id = reveal(self.result_webhook_url), self.result_webhook_conn_id
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():
                 name_in_grid(context, self.part, source_label=self.source_label())
@@ -367,8 +367,9 @@ class DeliverEventsOperator(HidingOperator, ShowsArguments):
         from airflow_provider_tiktok.conversions.delivery.letter_fields import ALL, check_choice
 
         check_choice(self.dead_letter_fields)
-        warn_of_own_disk(context, path=self.dead_letter_path)
-        path = as_path(self.dead_letter_path or default_dead_letters(context))
+        given = reveal(self.dead_letter_path)
+        warn_of_own_disk(context, path=given)
+        path = as_path(given or default_dead_letters(context))
         reads = getattr(source, "reads", None)
         if reads is not None and reads(path):
             raise ConfigurationError(

@@ -19,7 +19,7 @@ from airflow_provider_tiktok.operators.base import RECEIPT_KEY
 from airflow_provider_tiktok.operators.base_liveramp import SendToLiveRampOperator
 from airflow_provider_tiktok.task.contexts import complete_context
 from airflow_provider_tiktok.task.envelopes import open_rows, open_table
-from airflow_provider_tiktok.task.hidden import Hidden, HidingOperator, PrivateField, reveal
+from airflow_provider_tiktok.task.hidden import AddressField, Hidden, HidingOperator, PrivateField, reveal
 from airflow_provider_tiktok.task.signatures import ShowsArguments
 from airflow_provider_tiktok.task.sources import open_files
 from airflow_provider_tiktok.task.supervision import Supervision
@@ -132,11 +132,11 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
     storage_conn_id: Rendered[str | None]
     table: Rendered[str | None]
     table_conn_id: Rendered[str | None]
-    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None]
     output_path: Rendered[str | os.PathLike[str] | None]
 
     parameters = PrivateField()
     envelopes = PrivateField()
+    path = AddressField()
 
     def __init__(
         self,
@@ -292,7 +292,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
         from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 
         if self.path is not None:
-            return self._open_files(self.path)
+            return self._open_files(reveal(self.path))
         if self.sql is None:
             return RecordsSource(reveal(self.envelopes))
         return open_rows(

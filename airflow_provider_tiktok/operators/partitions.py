@@ -12,10 +12,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.exceptions import failing_as_airflow
+from airflow_provider_tiktok.task.hidden import AddressField, HidingOperator, reveal
 from airflow_provider_tiktok.task.parts import most_parts
 from airflow_provider_tiktok.task.paths import find_files
 from airflow_provider_tiktok.task.signatures import ShowsArguments
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 STATE_KEY = "airflow_provider_tiktok.parts"
 
 
-class SplitOperator(BaseOperator, ShowsArguments):
+class SplitOperator(HidingOperator, ShowsArguments):
     """Gives the parts of a whole as plain mappings, at most as many as Airflow maps a task to.
 
     They hold bounds and addresses, and no row. Airflow keeps them with the task's result, so a retry of a
@@ -187,7 +187,7 @@ class SplitFilesOperator(SplitOperator):
 
     template_fields: Sequence[str] = ("path", "storage_conn_id")
 
-    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]]]
+    path = AddressField()
     storage_conn_id: Rendered[str | None]
 
     def __init__(
@@ -225,8 +225,14 @@ class SplitFilesOperator(SplitOperator):
         """Files, and ranges of large ones."""
         from airflow_provider_tiktok.conversions.sources.file_parts import split_files
 
+        files = find_files(reveal(self.path), conn_id=self.storage_conn_id)
+        if any(shown_path(file) != str(file) for file in files):
+            raise ConfigurationError(
+                "path: Airflow stores what a part says, and this address has a user, a password or a query. "
+                "Leave that out, and name a connection in storage_conn_id."
+            )
         return split_files(
-            find_files(self.path, conn_id=self.storage_conn_id),
+            files,
             part_bytes=_at_least_one(self.part_bytes, argument="part_bytes"),
             max_parts=max_parts,
             group_by=[self.group_by] if isinstance(self.group_by, str) else list(self.group_by),

@@ -9,13 +9,12 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.exceptions import PermanentFailure, failing_as_airflow
 from airflow_provider_tiktok.notifications.webhook import telling_webhook
 from airflow_provider_tiktok.operators.base import RECEIPT_KEY
 from airflow_provider_tiktok.task.assets import make_outlets, report_asset
+from airflow_provider_tiktok.task.hidden import AddressField, HidingOperator, reveal
 from airflow_provider_tiktok.task.paths import as_path
 from airflow_provider_tiktok.task.signatures import ShowsArguments
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class TikTokReceiptOperator(BaseOperator, ShowsArguments):
+class TikTokReceiptOperator(HidingOperator, ShowsArguments):
     """Adds up the receipts of a mapped sender, and fails unless every part of the upload is delivered.
 
     It runs when all parts have ended, however they ended, and reads the state and the receipt of each. A part
@@ -55,7 +54,7 @@ class TikTokReceiptOperator(BaseOperator, ShowsArguments):
     ui_color = "#d7f5f3"
 
     of: Rendered[str]
-    result_webhook_url: Rendered[str | None]
+    result_webhook_url = AddressField()
     result_webhook_conn_id: Rendered[str | None]
 
     def __init__(
@@ -87,7 +86,7 @@ class TikTokReceiptOperator(BaseOperator, ShowsArguments):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The receipt of the whole."""
-        url, conn_id = self.result_webhook_url, self.result_webhook_conn_id
+        url, conn_id = reveal(self.result_webhook_url), self.result_webhook_conn_id
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():
                 self._check_arguments()

@@ -14,6 +14,7 @@ it cannot see that the holder has such a value inside, so :class:`HidingOperator
 
 from __future__ import annotations
 
+import os
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from typing import Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
 
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.exceptions import TemporaryFailure
 
 
@@ -54,6 +56,18 @@ class Hidden:
             return "events"
 
 
+class HiddenAddress(Hidden):
+    """An address of files or a server, or several, that shows itself without user, password and query."""
+
+    __slots__ = ()
+
+    def serialize(self) -> str:
+        """What Airflow stores and shows in place of the address."""
+        return str(_without_credentials(self.value))
+
+    __repr__ = __str__ = serialize
+
+
 class PrivateField:
     """A template field that holds its value in :class:`Hidden`.
 
@@ -77,7 +91,21 @@ class PrivateField:
     def __set__(self, instance: object, value: Any) -> None:
         # Airflow locks the copy that it executes: what is assigned there comes from rendering, or later.
         is_data = bool(getattr(instance, "_lock_for_execution", False))
-        instance.__dict__[self._slot] = None if value is None else _hide(value, is_data=is_data)
+        instance.__dict__[self._slot] = None if value is None else self._hide(value, is_data=is_data)
+
+    def _hide(self, value: Any, *, is_data: bool) -> Any:
+        return _hide(value, is_data=is_data)
+
+
+class AddressField(PrivateField):
+    """A template field for addresses of files or a server; only one with credentials in it is held.
+
+    Others stay texts, so that Airflow shows them and finds what it looks for in them.
+    """
+
+    def _hide(self, value: Any, *, is_data: bool) -> Any:
+        has_credentials = _is_address(value) and _without_credentials(value) != value
+        return HiddenAddress(value, is_data=is_data) if has_credentials else value
 
 
 class HidingOperator(BaseOperator):
@@ -104,8 +132,8 @@ class HidingOperator(BaseOperator):
         if not isinstance(content, Hidden):
             return self._render_open(content, context, jinja_env, seen_oids)
         if content.is_data or seen_oids is None or not seen_oids.isdisjoint((id(content), id(content.value))):
-            return Hidden(content.value, is_data=True)
-        return Hidden(self._render_hidden(content.value, context, jinja_env, seen_oids), is_data=True)
+            return type(content)(content.value, is_data=True)
+        return type(content)(self._render_hidden(content.value, context, jinja_env, seen_oids), is_data=True)
 
     def _unrendered(self) -> frozenset[int]:
         """Ids of the values that came with ``expand_kwargs()``, hidden or not.
@@ -165,6 +193,18 @@ def _hide(value: Any, *, is_data: bool) -> Any:
     if not _holds(value, _is_left_alone):
         return Hidden(value, is_data=is_data)
     return _rebuilt(value, lambda member: _hide(member, is_data=is_data), key=_hide_key)
+
+
+def _is_address(value: Any) -> bool:
+    many = list(value) if isinstance(value, list | tuple | set) else [value]
+    return all(isinstance(one, str | os.PathLike) for one in many)
+
+
+def _without_credentials(value: Any) -> Any:
+    """The address, or each of several, as it may be shown."""
+    if isinstance(value, list | tuple | set):
+        return type(value)(map(_without_credentials, value))
+    return value if shown_path(value) == str(value) else shown_path(value)
 
 
 def _written_for(mapped: Any) -> list[Any] | None:

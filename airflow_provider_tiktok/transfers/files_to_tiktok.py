@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.operators.base import DeliverEventsOperator
 from airflow_provider_tiktok.operators.base_tiktok import SendToTikTokOperator
+from airflow_provider_tiktok.task.hidden import AddressField, reveal
 from airflow_provider_tiktok.task.sources import open_files
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class FilesReader(DeliverEventsOperator):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
 
-    path: Rendered[str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None]
+    path = AddressField()
     storage_conn_id: Rendered[str | None]
     sql: Rendered[str | None]
 
@@ -109,7 +110,7 @@ class FilesReader(DeliverEventsOperator):
         from airflow_provider_tiktok.conversions.addresses import shown_path
 
         source = open_files(
-            self.path,
+            reveal(self.path),
             storage_conn_id=self.storage_conn_id,
             format=self.format,
             compression=self.compression,
@@ -133,9 +134,10 @@ class FilesReader(DeliverEventsOperator):
         """The part, else the path, in words for people."""
         from airflow_provider_tiktok.conversions.addresses import shown_path
 
-        if self.part is not None or not isinstance(self.path, str | os.PathLike):
+        path = reveal(self.path)
+        if self.part is not None or not isinstance(path, str | os.PathLike):
             return super().source_label()
-        return shown_path(self.path)
+        return shown_path(path)
 
     def lineage_inputs(self) -> list[Any]:
         """The files that were read."""

@@ -21,6 +21,7 @@ from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
 from airflow_provider_tiktok.simulator import Simulator
 from airflow_provider_tiktok.task.parts import PART_NAME, SOURCE_NAME, name_in_grid
+from airflow_provider_tiktok.task.paths import as_path
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
@@ -253,6 +254,17 @@ def test_files_need_a_path_or_a_part(
     """Neither or both are named, and so is a part that is none."""
     with pytest.raises(PermanentFailure, match=words):
         FilesToTikTokOperator(task_id="send", **arguments).execute(task.context)
+
+
+@pytest.mark.parametrize(
+    "address", ["memory://bucket/day.jsonl?sig=planted", "memory://bucket/*?sig=planted*"]
+)
+def test_a_part_holds_no_credentials(task: Task, address: str) -> None:
+    """Parts are stored as they are: an address that itself gives access is refused, and not quoted."""
+    as_path("memory://bucket/day.jsonl?sig=planted").write_text("{}\n")
+    with pytest.raises(PermanentFailure, match="storage_conn_id") as failed:
+        SplitFilesOperator(task_id="parts", path=address).execute(task.context)
+    assert "planted" not in str(failed.value)
 
 
 def test_part_bytes_is_checked(task: Task, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_tiktok.exceptions import TemporaryFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.task.hidden import Hidden, PrivateField, reveal
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 ADDRESS = "person@example.com"
 TEXT = "{{ conn.bank.password }} and 50 {% off"
@@ -230,3 +231,58 @@ def test_defaults_are_templates_of_the_author(given: Any, wanted: Any):
     operator.render_template_fields({"currency": "EUR", "address": ADDRESS})
     assert reveal(operator.defaults) == wanted
     assert ADDRESS not in repr(operator.defaults)
+
+
+SECRET = "planted-secret"
+ADDRESSES = [
+    f"s3://key:{SECRET}@bucket/day.jsonl",
+    f"s3:/key:{SECRET}@bucket/day.jsonl",
+    f"https://files.example.com/day.jsonl?X-Amz-Signature={SECRET}",
+    f"HTTPS://{SECRET}@files.example.com/day.jsonl",
+    f"az://container/day.jsonl?sv=2026&sig={SECRET}",
+    f"abfs://box@account.example.com/day.jsonl?sig={SECRET}",
+    f"gs://bucket/day.jsonl#token={SECRET}",
+    f"simplecache::s3://key:{SECRET}@bucket/day.jsonl",
+    f"sftp://user:{SECRET}@files.example.com/day.jsonl",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("field", ["path", "dead_letter_path", "result_webhook_url"])
+@pytest.mark.parametrize("wrap", [str, lambda one: [one, "s3://bucket/other"], lambda one: (one,)])
+def test_an_address_is_shown_without_its_credentials(field: str, address: str, wrap: Any):
+    """Airflow stores and shows where a task reads and writes, and not what gives access to it."""
+    given = wrap(address)
+    operator = FilesToTikTokOperator(task_id="send", **{"path": "day.jsonl", field: given})
+    operator.render_template_fields({"ds": "2026-11-23"})
+    holder = getattr(operator, field)
+    for shown in (repr(holder), str(holder), holder.serialize()):
+        assert SECRET not in shown
+        assert "day.jsonl" in shown
+    assert reveal(holder) == given
+
+
+def test_a_template_beside_credentials_is_rendered_once():
+    """The author's template in such an address is filled in; what it gives is none."""
+    operator = FilesToTikTokOperator(task_id="send", path=f"s3://key:{SECRET}@bucket/{{{{ name }}}}.jsonl")
+    for _ in range(2):
+        operator.render_template_fields({"name": TEXT, "conn": None})
+    assert reveal(operator.path) == f"s3://key:{SECRET}@bucket/{TEXT}.jsonl"
+    assert SECRET not in str(operator.path)
+
+
+@pytest.mark.parametrize(
+    "address", ["day.jsonl", "s3://bucket/day.jsonl", "s3://my_conn@bucket/*", ["a", "b"]]
+)
+def test_an_address_without_credentials_is_shown(address: Any):
+    """It stays what it is, for people and for Airflow."""
+    operator = FilesToTikTokOperator(task_id="send", path=address)
+    assert operator.path == address
+
+
+def test_credentials_that_a_template_gives_are_hidden():
+    """Where a variable or another task's result holds them, they are hidden as soon as they are there."""
+    operator = FilesToTikTokOperator(task_id="send", path="{{ where }}")
+    operator.render_template_fields({"where": ADDRESSES[0]})
+    assert SECRET not in str(operator.path)
+    assert reveal(operator.path) == ADDRESSES[0]
