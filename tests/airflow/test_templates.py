@@ -1,21 +1,23 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the author of a DAG wrote may be a template; what arrives when the task runs never is."""
+"""What the author of a DAG wrote may be a template; what arrives when the task runs never is.
+
+A run of a DAG takes seconds, so the cases that a session asks for run together, each in a task group of its own.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from airflow_provider_tiktok.simulator import Simulator
-from tests.end_to_end.dag_runs import state_of
+from airflow_provider_tiktok.simulator import DEFAULT_OFFLINE_EVENT_SET_ID, DEFAULT_TOKEN, Simulator
+from tests.end_to_end.dag_runs import run_dag
 
 PASSWORD = "s3cret-of-the-bank"
 TYPED = "50 {% off {# and {{ more"
@@ -29,7 +31,7 @@ WRITTEN = "{{ dag.dag_id }}"
 
 HEAD = """
 import json
-from airflow.providers.common.compat.sdk import DAG, task, task_group
+from airflow.providers.common.compat.sdk import DAG, TaskGroup, task, task_group
 from airflow_provider_tiktok.operators.liveramp import LiveRampRefreshEnvelopesOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventOperator, TikTokSendEventsOperator
 from airflow_provider_tiktok.task.hidden import Hidden
@@ -47,37 +49,47 @@ def parts():
     return {{name: value for name, value in read()[0].items() if name not in ("event", "event_time")}}
 
 with DAG("{dag_id}", schedule=None, render_template_as_native_obj={native}, user_defined_macros={{"read": read}}) as dag:
-    @task
-    def load():
+    @task(task_id="load")
+    def give():
         return read()
 
-    @task
-    def load_lists():
+    @task(task_id="load_lists")
+    def give_lists():
         return [read()]
 
-    @task
-    def load_texts():
+    @task(task_id="load_texts")
+    def give_texts():
         return [json.dumps(read())]
 
-    @task
-    def load_arguments(name="events"):
-        return [{{name: read()}}]
+    @task(task_id="load_arguments")
+    def give_arguments():
+        return [{{"events": read()}}]
 
-    @task
-    def load_text():
+    @task(task_id="load_text")
+    def give_text():
         return read()[0]["properties"]["description"]
 
-    @task
-    def load_one():
+    @task(task_id="load_one")
+    def give_one():
         return read()[0]
 
-    @task
-    def load_ones():
-        return read()
+    # One of each is enough for all cases: what is pulled is pulled anew.
+    results = {{give.__name__: give() for give in (give, give_lists, give_texts, give_arguments, give_text, give_one)}}
+    load, load_ones = [lambda: results["give"]] * 2
+    load_lists, load_texts, load_arguments, load_text, load_one = (
+        lambda name=name: results[f"give_{{name}}"] for name in ("lists", "texts", "arguments", "text", "one")
+    )
 
-    offline = {{"event_source": "offline", "max_rejected": 1}}
-    one = {{**offline, "event_name": "Purchase", "event_time": read()[0]["event_time"]}}
+    def settings_of(case):
+        offline = {{"event_source": "offline", "max_rejected": 1, "defaults": {{"properties.query": case}}}}
+        return offline, {{**offline, "event_name": "Purchase", "event_time": read()[0]["event_time"]}}
 """
+
+GROUP = """
+    with TaskGroup("case_{number}"):
+        offline, one = settings_of({case!r})
+"""
+"""Around the tasks of a case; what is sent says by its property ``query`` of which case it is."""
 
 FROM_DATA: Mapping[str, str] = {
     "a result": 'TikTokSendEventsOperator(task_id="send", events=load(), **offline)',
@@ -181,8 +193,7 @@ FROM_DATA: Mapping[str, str] = {
             sql="SELECT :text AS description, :at AS at, 'person@example.com' AS email, 'o-1' AS id",
             sql_conn_id="shop",
             mapping={"event_time": "at", "user.email": "email", "event_id": "id", "properties.description": "description"},
-            defaults={"event": "Purchase"},
-            **offline,
+            **{**offline, "defaults": {**offline["defaults"], "event": "Purchase"}},
         ).expand(parameters=load_ones().map(lambda row: {"text": row["properties"]["description"], "at": row["event_time"]}))
     """,
 }
@@ -236,139 +247,235 @@ FROM_THE_AUTHOR: Mapping[str, str] = {
 }
 
 
-@pytest.fixture
-def send(
-    run_dag: Callable[..., Any], tmp_path: Path, tiktok: Simulator, define_connection: Callable[..., None]
-) -> Callable[..., list[Any]]:
-    """Runs a DAG whose tasks send a record with the given text; gives the descriptions that arrived."""
-    define_connection("bank", conn_type="http", password=PASSWORD)
-    define_connection("shop", conn_type="sqlite", host=str(tmp_path / "shop.db"))
+OPEN_FIELDS: Mapping[str, str] = {
+    "expand_kwargs": """
+        TikTokSendEventOperator.partial(task_id="send", **one).expand_kwargs(
+            load_ones().map(lambda row: {**row, "event_id": row["properties"]["description"]})
+            .map(lambda row: {name: row[name] for name in ("user", "properties", "event_id")})
+        )
+    """,
+    "expand": """
+        TikTokSendEventOperator.partial(
+            task_id="send", user=parts()["user"], properties={"description": "x"}, **one
+        ).expand(event_id=load_ones().map(lambda row: row["properties"]["description"]))
+    """,
+    "a result": """
+        TikTokSendEventOperator(
+            task_id="send", user=parts()["user"], properties={"description": "x"}, event_id=load_text(), **one
+        )
+    """,
+}
+"""A field that Airflow may show: the id of an event."""
 
-    def run(code: str, *, text: str, dag_id: str, native: bool = False) -> list[Any]:
-        record = {
-            "event": "Purchase",
-            "event_time": int(time.time()) - 60,
-            "event_id": "o-1",
-            "user": {"email": "person@example.com"},
-            "properties": {"description": text},
-        }
-        (tmp_path / "records.json").write_text(json.dumps([record]))
-        head = HEAD.format(folder=tmp_path, written=WRITTEN, dag_id=dag_id, native=native)
+NATIVE_TEXTS: Mapping[str, str] = {
+    "a set in a set": "{{1}}",
+    "a dict in a set": "{{}: 1}",
+    "a dict and a brace": "{1: 2}{",
+    "many brackets": "[" * 300,
+    "many signs": "-" * 9_000 + "1",
+}
+"""What Python cannot read, or only with great effort."""
+
+FROM_NATIVE_TEXTS: Mapping[str, str] = {
+    case: """
+        @task
+        def load_native():
+            return TEXT
+
+        loaded = load_native()
+        pulled = "{{ ti.xcom_pull(task_ids='" + loaded.operator.task_id + "') }}"
+        record = {**read()[0], "properties": {"description": pulled}}
+        loaded >> TikTokSendEventsOperator(task_id="send", events=[record], **offline)
+    """.replace("TEXT", repr(text))
+    for case, text in NATIVE_TEXTS.items()
+}
+
+ALONE = ("in the DAG's defaults, beside expand_kwargs",)
+"""Cases that change the DAG for all others."""
+
+
+class Sent(NamedTuple):
+    """What became of a case.
+
+    :param states: of its tasks.
+    :param events: those that arrived.
+    """
+
+    states: set[str]
+    events: list[dict[str, Any]]
+
+    @property
+    def descriptions(self) -> list[Any]:
+        """The texts in question; ``None`` for an event without one."""
+        return [event["properties"].get("description") for event in self.events]
+
+
+@pytest.fixture(scope="module")
+def send(
+    airflow_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., dict[str, Sent]]]:
+    """Runs a DAG of the given cases, whose tasks send a record with the given text; gives what became of each."""
+    with Simulator() as platform, pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("templates")
+        extra = {"offline_event_set_id": DEFAULT_OFFLINE_EVENT_SET_ID}
+        for conn_id, fields in {
+            "tiktok_default": {
+                "conn_type": "tiktok",
+                "host": platform.url,
+                "password": DEFAULT_TOKEN,
+                "extra": extra,
+            },
+            "bank": {"conn_type": "http", "password": PASSWORD},
+            "shop": {"conn_type": "sqlite", "host": str(folder / "shop.db")},
+        }.items():
+            patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+        def run(cases: Mapping[str, str], *, text: str, dag_id: str, native: bool = False) -> dict[str, Sent]:
+            record = record_of(text)
+            (folder / "records.json").write_text(json.dumps([record]))
+            source = source_of(cases, dag_id=dag_id, folder=folder, native=native)
+            platform.reset()
+            ended = run_dag(source, dag_id=dag_id, conf={"events": [record], "text": text})
+            bodies = [request.body for request in platform.requests if request.body]
+            assert not any(PASSWORD.encode() in body for body in bodies)
+            events = [event for body in bodies for event in json.loads(body)["data"]]
+            tasks = [(task.task_id, str(task.state)) for task in ended.get_task_instances()]
+            return {
+                case: Sent(
+                    {state for task_id, state in tasks if task_id.startswith(f"case_{number}.")},
+                    [event for event in events if event["properties"].get("query") == case],
+                )
+                for number, case in enumerate(cases)
+            }
+
+        yield run
+
+
+def record_of(text: str) -> dict[str, Any]:
+    """The record that every case sends."""
+    return {
+        "event": "Purchase",
+        "event_time": int(time.time()) - 60,
+        "event_id": "o-1",
+        "user": {"email": "person@example.com"},
+        "properties": {"description": text},
+    }
+
+
+def source_of(cases: Mapping[str, str], *, dag_id: str, folder: Path, native: bool = False) -> str:
+    """The text of the DAG's file."""
+    source = HEAD.format(folder=folder, written=WRITTEN, dag_id=dag_id, native=native)
+    for number, (case, code) in enumerate(cases.items()):
         lines = code.strip("\n").splitlines()
         indent = len(lines[0]) - len(lines[0].lstrip())
-        source = head + "\n".join("    " + line[indent:] for line in lines)
-        ended = run_dag(source, dag_id=dag_id, conf={"events": [record], "text": text})
-        assert state_of(ended) == "success"
-        assert not any(PASSWORD.encode() in event for event in tiktok.ledger.payloads("live"))
-        sent = [json.loads(event).get("properties", {}) for event in tiktok.ledger.payloads("live")]
-        return [properties.get("description") for properties in sent]
-
-    return run
+        source += GROUP.format(number=number, case=case) + "\n".join(
+            "        " + line[indent:] for line in lines
+        )
+    return source
 
 
-def named(prefix: str, case: str) -> str:
-    return f"{prefix}_{case}".replace(" ", "_").replace(",", "").replace("'", "")
+@pytest.fixture
+def sent(
+    request: pytest.FixtureRequest, send: Callable[..., dict[str, Sent]], ran: dict[str, dict[str, Sent]]
+) -> Callable[..., Sent]:
+    """What became of the case of this test, which ran together with all those of its test function."""
+    name, case = request.node.originalname, request.node.callspec.params["case"]
+
+    def ask(cases: Mapping[str, str], **settings: Any) -> Sent:
+        if name not in ran:
+            items = [item for item in request.session.items if getattr(item, "originalname", "") == name]
+            asked = dict.fromkeys(item.callspec.params["case"] for item in items)
+            ran[name] = send({one: cases[one] for one in asked}, dag_id=name, **settings)
+        return ran[name][case]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def ran() -> dict[str, dict[str, Sent]]:
+    """What ran already, by the name of the test function."""
+    return {}
+
+
+DONE = {"success"}
 
 
 @pytest.mark.parametrize("case", FROM_DATA)
-def test_data_is_never_a_template(send: Callable[..., list[Any]], case: str):
-    """A text that came with the data arrives as it is, whichever way it took, and tells no secret."""
-    assert send(FROM_DATA[case], text=TYPED, dag_id=named("data", case)) == [TYPED]
+def test_data_is_never_a_template(sent: Callable[..., Sent], case: str):
+    """A text that came with the data arrives as it is, whichever way it took."""
+    found = sent(FROM_DATA, text=TYPED)
+    assert (found.states, found.descriptions) == (DONE, [TYPED])
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        *("a pulled part", "the run's params", "a macro", "expand", "expand with texts", "expand a part"),
-        *(
-            "expand_kwargs",
-            "expand_kwargs with parts",
-            "expand_kwargs with one result",
-            "a mapped group",
-            "a part in a mapped group",
-            "partial with a result",
-        ),
-    ],
-)
-def test_data_tells_no_secret(send: Callable[..., list[Any]], case: str):
+@pytest.mark.parametrize("case", FROM_DATA)
+def test_data_tells_no_secret(sent: Callable[..., Sent], case: str):
     """A text that as a template would give another connection's password gives nothing at all."""
-    assert send(FROM_DATA[case], text=PLANTED, dag_id=named("planted", case)) == [None]
+    found = sent(FROM_DATA, text=PLANTED)
+    assert (found.states, found.descriptions) == (DONE, [None])
 
 
 @pytest.mark.parametrize(
     "case", ["a result", "a pulled part", "the run's params", "expand", "a mapped group"]
 )
-def test_data_is_never_a_template_in_native_dags(send: Callable[..., list[Any]], case: str):
+def test_data_is_never_a_template_in_native_dags(sent: Callable[..., Sent], case: str):
     """The same where the DAG wants what its templates give as Python's own values."""
-    assert send(FROM_DATA[case], text=TYPED, dag_id=named("native", case), native=True) == [TYPED]
+    found = sent(FROM_DATA, text=TYPED, native=True)
+    assert (found.states, found.descriptions) == (DONE, [TYPED])
 
 
-@pytest.mark.parametrize("text", ["{{1}}", "{{}: 1}", "{1: 2}{", "[" * 300, "-" * 9_000 + "1"])
-def test_data_cannot_fail_a_native_template(send: Callable[..., list[Any]], text: str):
+@pytest.mark.parametrize("case", NATIVE_TEXTS)
+def test_data_cannot_fail_a_native_template(sent: Callable[..., Sent], case: str):
     """What a template in a native DAG gives is a text where it is no value of Python's."""
-    assert send(FROM_DATA["a pulled part"], text=text, dag_id="native_text", native=True) in ([text], [None])
+    found = sent(FROM_NATIVE_TEXTS, text="", native=True)
+    assert found.states == DONE
+    assert found.descriptions in ([NATIVE_TEXTS[case]], [None])
 
 
-@pytest.mark.parametrize("case", FROM_THE_AUTHOR)
-def test_the_authors_templates_are_rendered(send: Callable[..., list[Any]], case: str):
+@pytest.mark.parametrize("case", [case for case in FROM_THE_AUTHOR if case not in ALONE])
+def test_the_authors_templates_are_rendered(sent: Callable[..., Sent], case: str):
     """A template that stands in the DAG is filled in, once, wherever it stands."""
-    dag_id = named("author", case)
-    assert send(FROM_THE_AUTHOR[case], text="o-1", dag_id=dag_id) == [dag_id]
+    found = sent(FROM_THE_AUTHOR, text="o-1")
+    assert (found.states, found.descriptions) == (DONE, ["test_the_authors_templates_are_rendered"])
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        """
-        TikTokSendEventOperator.partial(task_id="send", **one).expand_kwargs(
-            load_ones().map(lambda row: {**row, "event_time": str(row["event_time"]), "event_id": row["properties"]["description"]})
-            .map(lambda row: {name: row[name] for name in ("user", "properties", "event_id")})
-        )
-        """,
-        """
-        TikTokSendEventOperator.partial(task_id="send", user=parts()["user"], properties={"description": "x"}, **one).expand(
-            event_id=load_ones().map(lambda row: row["properties"]["description"])
-        )
-        """,
-        """
-        TikTokSendEventOperator(
-            task_id="send", user=parts()["user"], properties={"description": "x"}, event_id=load_text(), **one
-        )
-        """,
-    ],
-    ids=["expand_kwargs", "expand", "a result"],
-)
-@pytest.mark.parametrize("text", [TYPED, PLANTED])
-def test_open_fields_take_data_as_it_is(
-    send: Callable[..., list[Any]], tiktok: Simulator, code: str, text: str
-):
+@pytest.mark.parametrize("case", ALONE)
+def test_the_authors_templates_for_a_whole_dag_are_rendered(sent: Callable[..., Sent], case: str):
+    """Those that all tasks of a DAG have, likewise."""
+    found = sent(FROM_THE_AUTHOR, text="o-1")
+    assert found.descriptions == ["test_the_authors_templates_for_a_whole_dag_are_rendered"]
+
+
+@pytest.mark.parametrize("case", OPEN_FIELDS)
+def test_open_fields_take_data_as_it_is(sent: Callable[..., Sent], case: str):
     """A field that Airflow may show is no more a template than others where its value is data."""
-    send(code, text=text, dag_id=f"open_{zlib.crc32(code.encode())}")
-    arrived = [json.loads(event)["event_id"] for event in tiktok.ledger.payloads("live")]
-    assert arrived == ([] if text == PLANTED else [text])
+    assert [event["event_id"] for event in sent(OPEN_FIELDS, text=TYPED).events] == [TYPED]
 
 
-def test_what_a_template_gives_is_rendered_once(send: Callable[..., list[Any]]):
+@pytest.mark.parametrize("case", OPEN_FIELDS)
+def test_open_fields_tell_no_secret(sent: Callable[..., Sent], case: str):
+    """An event under such an id is not sent."""
+    assert sent(OPEN_FIELDS, text=PLANTED).events == []
+
+
+def test_what_a_template_gives_is_rendered_once(send: Callable[..., dict[str, Sent]]):
     """A template that gives the text of a template gives that text."""
     code = FROM_THE_AUTHOR["in a list"].replace(
         "written()", 'written("{{ read()[0].properties.description }}")'
     )
-    assert send(code, text=TYPED, dag_id="once") == [TYPED]
+    assert send({"once": code}, text=TYPED, dag_id="once")["once"].descriptions == [TYPED]
 
 
-def test_private_references_make_the_task_wait(run_dag: Callable[..., Any], tmp_path: Path):
+def test_private_references_make_the_task_wait(tmp_path: Path):
     """A task waits for the tasks whose results its private arguments refer to, also in parts and in ``partial``."""
-    (tmp_path / "records.json").write_text(json.dumps([{"event_time": 1}]))
-    for case in (
-        "a result",
-        "a part of a record",
-        "one event",
-        "expand",
-        "expand_kwargs",
-        "partial with a result",
-    ):
-        code = "\n".join("    " + line.strip() for line in FROM_DATA[case].strip("\n").splitlines())
-        source = HEAD.format(folder=tmp_path, written="", dag_id="waiting", native=False) + code
-        space: dict[str, Any] = {}
-        exec(compile(source, "waiting", "exec"), space)
-        assert space["dag"].get_task("send").upstream_task_ids, case
+    (tmp_path / "records.json").write_text(json.dumps([record_of("")]))
+    cases = {
+        case: FROM_DATA[case]
+        for case in (
+            *("a result", "a part of a record", "one event", "expand", "expand_kwargs"),
+            "partial with a result",
+        )
+    }
+    space: dict[str, Any] = {}
+    exec(compile(source_of(cases, dag_id="waiting", folder=tmp_path), "waiting", "exec"), space)
+    for number, case in enumerate(cases):
+        assert space["dag"].get_task(f"case_{number}.send").upstream_task_ids, case
