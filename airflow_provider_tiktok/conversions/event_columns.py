@@ -17,8 +17,6 @@ from itertools import accumulate, chain, compress, repeat
 from operator import itemgetter, sub
 from typing import Any, Final, Protocol
 
-from msgspec import Raw
-
 from airflow_provider_tiktok.conversions.chunks import Chunk
 from airflow_provider_tiktok.conversions.events import PreparedEvent
 from airflow_provider_tiktok.conversions.kernels import (
@@ -28,6 +26,7 @@ from airflow_provider_tiktok.conversions.kernels import (
     Told,
     amounts_of,
     has_none,
+    is_any_negative,
     members_of,
     plain_ids_or_none,
     sum_of,
@@ -436,9 +435,9 @@ def _are_equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
         return False
 
 
-def _agrees(other: Any, value: Any) -> bool:
+def _agrees(other: Any, value: Any, *, may_lack: bool) -> bool:
     """Whether a later row of an event says what its first row says, or nothing."""
-    if other is value or other is None or (type(other) is str and not other):
+    if other is value or (may_lack and (other is None or (type(other) is str and not other))):
         return True
     return type(other) is type(value) and type(value) in _COMPARABLE and _are_equal((other,), (value,))
 
@@ -453,15 +452,17 @@ class Groups:
 
     :param keys: a key a row: a tuple of texts, ``None`` for a row that lacks one.
     :param unreadable: places of unreadable rows.
+    :param first_row: number of the first row.
     :ivar firsts: place of the first row of each event, and one more for the end.
     :ivar keys: the key of each event, and ``first_keys`` that of its first row; ``None`` for none.
     :ivar odd: events to be looked at as a whole, for the sake of their keys.
     :ivar ends_unreadable: events whose last row is unreadable.
     """
 
-    __slots__ = ("ends_unreadable", "first_keys", "firsts", "keys", "odd", "size")
+    __slots__ = ("ends_unreadable", "first_keys", "first_row", "firsts", "keys", "odd", "size")
 
-    def __init__(self, keys: Sequence[Any], *, unreadable: Collection[int]) -> None:
+    def __init__(self, keys: Sequence[Any], *, unreadable: Collection[int], first_row: int) -> None:
+        self.first_row = first_row
         self.odd: set[int] = set()
         self.ends_unreadable: set[int] = set()
         self.keys: list[Any] = []
@@ -501,7 +502,7 @@ class Groups:
 
     def until(self, place: int) -> Groups:
         """The events before one."""
-        groups = Groups((), unreadable=())
+        groups = Groups((), unreadable=(), first_row=self.first_row)
         groups.firsts = self.firsts[: place + 1]
         groups.size = place
         groups.keys, groups.first_keys = self.keys[:place], self.first_keys[:place]
@@ -513,10 +514,17 @@ class Groups:
         """The place of the event that each row is of."""
         return [n for n in range(self.size) for _ in range(self.firsts[n + 1] - self.firsts[n])]
 
-    def first_values(self, column: Column, odd: set[int]) -> list[Any]:
-        """The value of each event's first row; events whose rows disagree are odd."""
+    def n_rows(self, place: int) -> int:
+        """How many rows an event has."""
+        return self.firsts[place + 1] - self.firsts[place]
+
+    def first_values(self, column: Column, odd: set[int], *, may_lack: bool = True) -> list[Any]:
+        """The value of each event's first row; events whose rows disagree are odd.
+
+        :param may_lack: whether a later row without a value agrees.
+        """
         firsts = self.firsts
-        values = [column[place] for place in firsts[:-1]]
+        values = list(map(column.__getitem__, firsts[:-1]))
         if len(values) == len(column):
             return values
         kinds = set(map(type, column))
@@ -525,7 +533,8 @@ class Groups:
             if _are_equal(repeated, column):
                 return values
         for n, value in enumerate(values):
-            if not all(_agrees(column[place], value) for place in range(firsts[n] + 1, firsts[n + 1])):
+            others = range(firsts[n] + 1, firsts[n + 1])
+            if not all(_agrees(column[place], value, may_lack=may_lack) for place in others):
                 odd.add(n)
         return values
 
@@ -580,7 +589,8 @@ class ColumnPlan:
             if field.section == "item":
                 item_columns[field.name] = self._first_of(field, columns, findings, owners=owners)
             elif field is PHONE_REGION:
-                self._joined(field, [_first_rows(one, groups) for one in columns], findings)  # never sent
+                firsts = [_first_rows(one, groups, may_lack=len(columns) == 1) for one in columns]
+                self._joined(field, firsts, findings)  # never sent
             elif field.section == "mileage" or field.name == "is_hashed":
                 _mark_values(columns, findings, owners=owners)
             else:
@@ -602,6 +612,10 @@ class ColumnPlan:
         if mapping.id_columns.names:
             self._identify(events, chunk, groups, findings)
         self._fill(events, findings)
+        if groups is None:
+            findings.of_single_rows()
+        else:
+            findings.odd.update(*findings.row_notes.values())
         return events
 
     def _kernel(self, field: Field) -> Kernel:
@@ -625,10 +639,22 @@ class ColumnPlan:
         """
         if groups is None:
             return self._joined(field, columns, findings, is_first=is_first)
+        found = Findings()
         if field.is_collected and field.section != "user":
-            return self._collected(field, columns, groups, findings, is_first=is_first)
-        firsts: list[Column] = [groups.first_values(one, findings.odd) for one in columns]
-        return self._joined(field, firsts, findings, is_first=is_first)
+            collected = self._collected(field, columns, groups, found, is_first=is_first)
+            findings.odd.update(found.odd, *(places for _, places in found.said()))
+            return collected
+        is_only = len(columns) == 1
+        firsts: list[Column] = [groups.first_values(one, found.odd, may_lack=is_only) for one in columns]
+        joined = self._joined(field, firsts, found, is_first=is_first)
+        if not is_only:  # which rows have the value from which column is for the careful rules
+            noted = {place for _, places in found.said() for place in places}
+            found.odd.update(place for place in noted if groups.n_rows(place) > 1)
+        _name_rows(columns[0], groups, found)
+        findings.odd.update(found.odd)
+        for note, places in found.notes.items():
+            findings.note(note, places)
+        return joined
 
     def _joined(
         self, field: Field, columns: list[Column], findings: Findings, *, is_first: bool = False
@@ -657,7 +683,7 @@ class ColumnPlan:
             owners.extend([place] * len(texts))
         found = Findings()
         wires = kernel(parts, found, owners=owners)
-        findings.odd.update(found.odd, *found.notes.values())
+        findings.odd.update(found.odd, *(places for _, places in found.said()))
         joined: list[Any] = [None] * len(column)
         for place, wire in zip(owners, wires, strict=True):
             if wire is not None:
@@ -712,20 +738,21 @@ class ColumnPlan:
         self, events: EventColumns, columns: dict[str, list[Any]], groups: Groups | None, findings: Findings
     ) -> None:
         """One item of each row that has a part of one."""
-        rows = list(zip(*columns.values(), strict=True))
-        is_item = [any(value is not None for value in row) for row in rows]
-        firsts = range(len(rows) + 1) if groups is None else groups.firsts
-        if all(is_item):
+        n_rows = len(next(iter(columns.values())))
+        firsts = range(n_rows + 1) if groups is None else groups.firsts
+        if any(None not in column for column in columns.values()):
             events.offsets = firsts
-        else:
-            before = [0, *accumulate(is_item)]
-            events.offsets = [before[place] for place in firsts]
-            rows = list(compress(rows, is_item))
-        self._put_items(
-            events,
-            {name: list(one) for name, one in zip(columns, zip(*rows, strict=True), strict=False)},
-            findings,
+            self._put_items(events, columns, findings)
+            return
+        is_item = [any(value is not None for value in row) for row in zip(*columns.values(), strict=True)]
+        before = [0, *accumulate(is_item)]
+        events.offsets = [before[place] for place in firsts]
+        kept = (
+            {name: list(compress(column, is_item)) for name, column in columns.items()}
+            if any(is_item)
+            else {}
         )
+        self._put_items(events, kept, findings)
 
     def _take_lists(
         self,
@@ -751,10 +778,10 @@ class ColumnPlan:
         self._put_items(events, columns, findings)
 
     def _put_items(self, events: EventColumns, columns: dict[str, list[Any]], findings: Findings) -> None:
-        if not columns:
+        size = len(next(iter(columns.values()), ()))
+        if not size:
             events.offsets = ()
             return
-        size = len(next(iter(columns.values())))
         for name, told in self._item_defaults.items():
             column = columns.get(name)
             if told.is_odd or told.notes:
@@ -806,7 +833,7 @@ class ColumnPlan:
     def _mark_noted(self, field: Field, findings: Findings, absent: Iterable[int]) -> None:
         """Whether a value that was left out counts as absent is a matter for the careful rules."""
         at = frozenset(absent)
-        for note, places in findings.notes.items():
+        for note, places in findings.said():
             if note.path.startswith(field.path.partition("[")[0]):
                 findings.odd.update(at.intersection(places))
 
@@ -821,24 +848,29 @@ def _mark_click_ids(events: EventColumns, findings: Findings) -> None:
 
 def _mark_odd_items(events: EventColumns, findings: Findings) -> None:
     """Events are odd of which an item has no place in TikTok's form, or amounts have no certain currency."""
-    for note, places in findings.notes.items():
+    for note, places in findings.said():
         if note.path.startswith(CONTENTS) or (note.path == CURRENCY and note.rule != "currency_not_listed"):
             findings.odd.update(places)
     if not events.items:
         return
-    odd = [kind is not None for kind in events.item_column("content_type")]
-    pairs = zip(events.item_column("price"), events.item_column("quantity"), strict=True)
-    for at, (price, quantity) in enumerate(pairs):
-        is_part = quantity is not None and (type(quantity) is not int or quantity < 1)
-        odd[at] |= is_part or (price is not None and _is_negative(price))
-    if any(odd):
+    kinds, prices, quantities = map(events.item_column, ("content_type", "price", "quantity"))
+    whole = {int, type(None)}
+    if (
+        any(kind is not None for kind in kinds)
+        or is_any_negative(prices)
+        or not whole.issuperset(map(type, quantities))
+        or any(quantity is not None and quantity < 1 for quantity in quantities)
+    ):
+        odd = list(map(_is_odd_item, kinds, prices, quantities))
         offsets = events.offsets
         findings.odd.update(n for n in range(events.size) if any(odd[offsets[n] : offsets[n + 1]]))
 
 
-def _is_negative(number: Any) -> bool:
-    """Whether a number in wire form is below zero."""
-    return bytes(number).startswith(b"-") if type(number) is Raw else bool(number < 0)
+def _is_odd_item(kind: Any, price: Any, quantity: Any) -> bool:
+    """Whether TikTok's form has no place for an item, of which these are in wire form."""
+    if kind is not None or (quantity is not None and (type(quantity) is not int or quantity < 1)):
+        return True
+    return price is not None and is_any_negative((price,))
 
 
 def _add_values(events: EventColumns, findings: Findings, *, is_grouped: bool) -> None:
@@ -860,8 +892,19 @@ def _add_values(events: EventColumns, findings: Findings, *, is_grouped: bool) -
     events.wire[VALUE] = values
 
 
-def _first_rows(column: Column, groups: Groups | None) -> Column:
-    return column if groups is None else groups.first_values(column, groups.odd)
+def _name_rows(column: Column, groups: Groups, findings: Findings) -> None:
+    """Count what is counted of rows for every row of an event that has the value; warnings name the row."""
+    for note, places in findings.row_notes.items():
+        for place in places:
+            start, stop = groups.firsts[place : place + 2]
+            for row in range(start, stop):
+                if row == start or not (column[row] is None or column[row] == ""):
+                    findings.note(note.of_row(groups.first_row + row), (place,))
+    findings.row_notes = {}
+
+
+def _first_rows(column: Column, groups: Groups | None, *, may_lack: bool) -> Column:
+    return column if groups is None else groups.first_values(column, groups.odd, may_lack=may_lack)
 
 
 def _put_beside(raw: RawColumns, field: Field, others: Sequence[Field]) -> None:

@@ -20,7 +20,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from hashlib import sha256
-from itertools import repeat
+from itertools import chain, repeat
+from operator import mul
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -47,6 +48,10 @@ class Note(NamedTuple):
     rule: str
     remedy: str = ""
 
+    def of_row(self, number: int) -> Note:
+        """The same of one of an event's rows, which a warning names."""
+        return self if self.kind == "drop" else self._replace(remedy=f"Row {number}: {self.remedy}")
+
 
 def note_of(finding: Violation) -> Note:
     """The note of a finding that keeps no event back."""
@@ -63,11 +68,14 @@ class Told(NamedTuple):
     """The careful rule's answer for one value.
 
     :param wire: the value in the form it is sent in; ``None`` for nothing.
+    :param notes: what is counted of the event, however many of its rows have the value.
+    :param row_notes: what is counted of every row that has the value.
     :param is_odd: whether the event must be looked at as a whole; then nothing else counts.
     """
 
     wire: Any = None
     notes: tuple[Note, ...] = ()
+    row_notes: tuple[Note, ...] = ()
     is_odd: bool = False
 
     def __repr__(self) -> str:
@@ -90,13 +98,18 @@ LONGEST_REMEMBERED: Final = 1_000
 
 
 class Findings:
-    """What was found in a chunk: places of events that must be looked at as a whole, and notes."""
+    """What was found in a chunk.
 
-    __slots__ = ("notes", "odd")
+    :ivar odd: places of events that must be looked at as a whole.
+    :ivar notes: note to the places of the events that it is counted of, and ``row_notes`` of their rows.
+    """
+
+    __slots__ = ("notes", "odd", "row_notes")
 
     def __init__(self) -> None:
         self.odd: set[int] = set()
         self.notes: dict[Note, list[int]] = {}
+        self.row_notes: dict[Note, list[int]] = {}
 
     def note(self, note: Note, places: Iterable[int]) -> None:
         """Count a note of these events."""
@@ -108,6 +121,18 @@ class Findings:
             self.odd.add(place)
         for note in told.notes:
             self.note(note, (place,))
+        for note in told.row_notes:
+            self.row_notes.setdefault(note, []).append(place)
+
+    def said(self) -> Iterable[tuple[Note, list[int]]]:
+        """All notes, of events and of their rows."""
+        return chain(self.notes.items(), self.row_notes.items())
+
+    def of_single_rows(self) -> None:
+        """Where an event is a row, what is counted of rows is counted of events."""
+        for note, places in self.row_notes.items():
+            self.note(note, places)
+        self.row_notes = {}
 
 
 class Kernel:
@@ -195,7 +220,7 @@ class Kernel:
 
     def _one(self, value: Any) -> Any:
         told = self._careful(value)
-        return told if told.is_odd or told.notes else told.wire
+        return told if told.is_odd or told.notes or told.row_notes else told.wire
 
 
 _UNKNOWN: Final = object()
@@ -232,10 +257,26 @@ _ZERO: Final = Decimal(0)
 def amounts_of(prices: Column, quantities: Column) -> list[Decimal | None]:
     """Price times quantity of each item, of numbers in wire form; ``None`` where there is no price."""
     with localcontext(_EXACT):
+        if set(map(type, prices)) == {Raw}:
+            return list(map(mul, map(Decimal, _texts_of(prices)), quantities))
         return [
             None if price is None else decimal_of(price) * quantity
             for price, quantity in zip(prices, quantities, strict=True)
         ]
+
+
+def is_any_negative(numbers: Column) -> bool:
+    """Whether one of these numbers in wire form, or ``None``, is below zero."""
+    kinds = set(map(type, numbers))
+    if kinds <= {int, float}:
+        return bool(numbers) and min(numbers) < 0
+    if kinds == {Raw}:
+        return any(text.startswith("-") for text in _texts_of(numbers))
+    return any(one is not None and decimal_of(one) < 0 for one in numbers)
+
+
+def _texts_of(numbers: Column) -> list[str]:
+    return b"\n".join(numbers).decode().split("\n")
 
 
 def sum_of(amounts: Iterable[Any]) -> Raw:

@@ -199,7 +199,7 @@ class Events:
     :ivar following: place of an event that repeats another to that one's events and place, and its own result
         if that one is accepted.
     :ivar states: a byte an event, and ``sent``: whether its batch was handed over for sending.
-    :ivar notes: what was found in events that are to be sent, and in which.
+    :ivar notes: what was found in events that are to be sent, and in which, in their order.
     :ivar coverage: match key to a byte an event that is to be sent: whether it has one.
     """
 
@@ -552,8 +552,9 @@ class Road:
         findings = Findings()
         columns = self._plan.events(chunk, groups, findings)
         if groups is not None:
-            # What is said of a row of a group names the row, which a note for a column cannot.
-            findings.odd.update(groups.odd, known_again, *findings.notes.values())
+            most = self._mapping.max_group_rows
+            too_large = (place for place, count in enumerate(look.counts) if count > most)
+            findings.odd.update(groups.odd, known_again, too_large)
         _add_ids(columns, findings)
         self._wire.check(columns, findings)
         if self._require_consent:
@@ -580,13 +581,15 @@ class Road:
             else:
                 made = _left_out(row=look.rows[place], rows=look.counts[place], reason=reason)
                 events.replace(place, made)
+        for places in events.notes.values():
+            places.sort()  # what was found by columns stands before what looking at whole events gave
         return events
 
     def _groups(self, chunk: Chunk) -> Groups | None:
         if not self._group_by.names:
             return None
         keys = group_keys(chunk, self._group_by, self._mapping.nulls)
-        return Groups(keys, unreadable=chunk.unreadable)
+        return Groups(keys, unreadable=chunk.unreadable, first_row=self._open.first_row)
 
     def _kernel_of(self, field: Field) -> Kernel:
         mapping = self._mapping
@@ -601,28 +604,39 @@ class Road:
         """The careful rules' answer for one value of a field."""
         others = BESIDE.get(field)
         if others is None:
-            event, has_value = self._mapping.alone(field, raw)
+            alone = self._mapping.alone(field, raw)
         else:
             raw, *values = raw
             beside = dict(zip(others, values, strict=True))
-            event, has_value = self._mapping.alone(field, raw, beside=beside)
-        if not (has_value or event.violations or event.dropped):
+            alone = self._mapping.alone(field, raw, beside=beside)
+        event = alone.event
+        if not (alone.has_value or event.violations or event.dropped):
             return Told()
-        return self._told(field, event, has_value=has_value)
+        return self._told(field, event, has_value=alone.has_value, n_of_row=alone.n_of_row)
 
     def _constant_of(self, field: Field, value: Any) -> Told:
-        return self._told(field, constant_alone(field, value))
+        return self._told(field, constant_alone(field, value), has_value=True, n_of_row=0)
 
     def _value_of(self, prepared: PreparedEvent, field: Field) -> Any:
         return None if self._wire is None else self._wire.value_of(prepared, field)
 
-    def _told(self, field: Field, event: ConversionEvent, *, has_value: bool = True) -> Told:
+    def _told(self, field: Field, event: ConversionEvent, *, has_value: bool, n_of_row: int) -> Told:
+        """The answer for an event of this field alone.
+
+        :param n_of_row: how many of its violations, which come first, are told of a row.
+        """
         if event.event_id is None:
             event = replace(event, event_id="1")  # or one would be made
         prepared, findings = self._careful.told(event)
         path = field.path.replace("[]", "[0]")
         checked = self._wire.checked if self._wire is not None else ()
-        own = [one for one in findings if _is_within(one.path, path) and one.rule not in checked]
+        own: list[Violation] = []
+        notes: list[Note] = []
+        row_notes: list[Note] = []
+        for number, one in enumerate(findings):
+            if _is_within(one.path, path) and one.rule not in checked:
+                own.append(one)
+                (row_notes if number < n_of_row else notes).append(note_of(one))
         if any(one.is_fatal for one in own):
             return ODD
         if any(one.is_left_out for one in own) and any(
@@ -630,16 +644,15 @@ class Road:
             for one in findings
         ):
             return ODD  # the columns would be checked without what is left out here
-        notes = tuple(note_of(one) for one in own)
-        paths = (path, field.path)
-        notes += tuple(
-            drop_of(one) for one in prepared.dropped if any(_is_within(one.path, at) for at in paths)
-        )
-        if not has_value:
-            return Told(None, notes)
-        if field.name in ("consent", "is_hashed"):
-            return Told(getattr(event, field.name), notes)
-        return Told(self._value_of(leave_out(prepared, own), field), notes)
+        for number, drop in enumerate(prepared.dropped):
+            if _is_within(drop.path, path) or _is_within(drop.path, field.path):
+                (row_notes if number < len(event.dropped) else notes).append(drop_of(drop))
+        wire: Any = None
+        if has_value and field.name in ("consent", "is_hashed"):
+            wire = getattr(event, field.name)
+        elif has_value:
+            wire = self._value_of(leave_out(prepared, own), field)
+        return Told(wire, tuple(notes), tuple(row_notes))
 
 
 def _is_within(found: str, path: str) -> bool:

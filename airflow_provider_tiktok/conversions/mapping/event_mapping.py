@@ -10,7 +10,7 @@ from datetime import tzinfo
 from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec.structs import replace
@@ -344,8 +344,8 @@ class EventMapping:
 
     def alone(
         self, field: Field, raw: object, *, beside: Mapping[Field, object] = MappingProxyType({})
-    ) -> tuple[ConversionEvent, bool]:
-        """An event of one raw value, and whether it has a value in the end; violations as in a whole one.
+    ) -> Alone:
+        """An event of one raw value; violations as in a whole one.
 
         :param beside: raw values of other fields that the field's rule asks for, with their defaults.
         """
@@ -356,11 +356,27 @@ class EventMapping:
             draft.take(other, value)
         if beside:
             draft.fill([one for one in self._defaults if one[0] in beside])
-        if "zip_code" in draft.values["user"]:
-            settle_zip_code(draft)
         if field.section in PARTS:
             draft.settle_parts(item_defaults=())
-        return _event_of(draft), has_value
+        n_of_row = len(draft.violations)
+        if "zip_code" in draft.values["user"]:
+            settle_zip_code(draft)
+        return Alone(_event_of(draft), has_value, n_of_row)
+
+
+class Alone(NamedTuple):
+    """An event of one raw value.
+
+    :param has_value: whether it has a value in the end.
+    :param n_of_row: how many of its violations are told of a row, and not of the whole event.
+    """
+
+    event: ConversionEvent
+    has_value: bool
+    n_of_row: int
+
+    def __repr__(self) -> str:
+        return "Alone(hidden)"
 
 
 def constant_alone(field: Field, value: Any) -> ConversionEvent:

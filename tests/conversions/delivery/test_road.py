@@ -80,6 +80,7 @@ def told_by_road(chunks: Sequence[Any], parts: Any, *, require_consent: bool = F
     road = Road(*parts, require_consent=require_consent)
     told = []
     for events in (*map(road.take, chunks), road.finish()):
+        assert all(places == sorted(places) for places in events.notes.values())
         for n in range(len(events)):
             notes = sorted((*note, at.count(n)) for note, at in events.notes.items() if n in at)
             coverage = sorted(key for key, column in events.coverage.items() if column[n])
@@ -254,6 +255,18 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+def _make_alike(draw: Any, rows: list[Any]) -> None:
+    """Let rows of one event say what its first row says, or nothing, as the rows of an order do."""
+    firsts: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        if isinstance(row, dict):
+            first = firsts.setdefault(row["key"], row)
+            for name in row:
+                if not name.startswith("properties.contents") and name != "lines":
+                    row[name] = draw(st.sampled_from([first[name]] * 4 + [None, "", row[name]]))
+            row["key"] = first["key"]
+
+
 @st.composite
 def tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
     """Rows with columns named by paths, and arguments that fit them."""
@@ -266,6 +279,8 @@ def tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
     for place in draw(st.lists(st.integers(0, len(rows) - 1), max_size=1)):
         rows[place] = UnreadableRow(rule="not_json", remedy="Mend the row.")
     mapping: dict[str, Any] = {path: path for path in paths}
+    if {"user.city", "user.first_name"} <= {*paths} and draw(st.booleans()):
+        mapping["user.city"] = ["user.city", "user.first_name"]
     if "user.email" in paths and "properties.order_id" in paths and draw(st.booleans()):
         mapping["user.email"] = ["user.email", "properties.order_id"]
         mapping["event_id"] = ["event_id", "properties.order_id"]
@@ -273,6 +288,8 @@ def tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
     if draw(st.booleans()):
         rows.sort(key=lambda row: row["key"] if isinstance(row, dict) else 2)
         arguments["group_by"] = ["key"]
+        if draw(st.booleans()):
+            _make_alike(draw, rows)
     if draw(st.booleans()):
         arguments["defaults"] = {"event": "Purchase", "properties.currency": "USD", "user.country": "US"}
     if draw(st.booleans()) and "event_id" not in mapping:
@@ -391,6 +408,8 @@ def read_tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
     if draw(st.booleans()):
         rows.sort(key=lambda row: row["key"] if isinstance(row, dict) else 2)
         arguments["group_by"] = ["key"]
+        if draw(st.booleans()):
+            _make_alike(draw, rows)
     if draw(st.booleans()):
         arguments[draw(st.sampled_from(["keep_rows", "drop_rows"]))] = {"status": ["paid", True, None]}
     if draw(st.booleans()):
@@ -467,3 +486,79 @@ def test_a_note_in_a_group_names_its_row() -> None:
     told = told_by_road([RecordChunk(rows)], parts)
     assert told == told_by_careful(rows, parts)
     assert "Row 1: " in str(told)
+
+
+ORDER = {
+    "key": 1,
+    "at": int(NOW) - 60,
+    "id": "o-1",
+    "mail": "a@example.com",
+    "mail2": "b@example.com",
+    "city": "NULL",
+    "state": "\\N",
+    "wish": "perhaps",
+    "url": "https://shop.example.com/",
+}
+OF_ORDERS = {
+    "event_time": "at",
+    "event_id": "id",
+    "user.email": ["mail", "mail2"],
+    "user.city": "city",
+    "user.state": ["region", "state"],
+    "limited_data_use": "wish",
+    "page.url": "url",
+    "properties.contents[].content_id": "id",
+}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {},
+        {"city": None},
+        {"city": "", "wish": ""},
+        {"mail": None},
+        {"state": "TX"},
+        {"region": "TX"},
+        {"id": ""},
+        {"id": None, "key": 1},
+    ],
+)
+def test_what_is_counted_of_rows_is_counted_of_all_rows_of_an_event(later: dict[str, Any]) -> None:
+    """Of an order of three lines: for every row that has the value, and a warning names its row."""
+    arguments = {"mapping": OF_ORDERS, "group_by": ["key"], "defaults": {"event": "Purchase"}}
+    parts = parts_of(arguments)
+    rows = [{**ORDER, "key": 0, "id": "o-0"}, ORDER, {**ORDER, **later}, ORDER]
+    expected = told_by_careful(rows, parts)
+    for size in SIZES:
+        assert told_by_road(record_chunks(rows, size), parts) == expected
+    assert "Row 4: " in str(expected)
+
+
+PLAIN_ORDER = {**ORDER, "city": "Paris", "state": None, "wish": None}
+
+
+def test_a_group_with_too_many_rows_is_refused_also_within_one_chunk() -> None:
+    """An event of more rows than may be is refused by columns as by the rules for one event."""
+    _, destination = parts_of({})
+    mapping = EventMapping(OF_ORDERS, group_by=["key"], defaults={"event": "Purchase"}, max_group_rows=2)
+    rows = [PLAIN_ORDER, PLAIN_ORDER, PLAIN_ORDER, {**PLAIN_ORDER, "key": 2, "id": "o-2"}]
+    expected = told_by_careful(rows, (mapping, destination))
+    assert [one[2] is None for one in expected] == [True, False]
+    for size in SIZES:
+        assert told_by_road(record_chunks(rows, size), (mapping, destination)) == expected
+
+
+def test_rows_of_an_event_may_disagree_through_another_column() -> None:
+    """A field of two columns has another value in a row that lacks the first one."""
+    arguments = {
+        "mapping": {**OF_ORDERS, "event_id": ["id", "spare"]},
+        "group_by": ["key"],
+        "defaults": {"event": "Purchase"},
+    }
+    parts = parts_of(arguments)
+    rows = [{**PLAIN_ORDER, "spare": "s-1"}, {**PLAIN_ORDER, "id": None, "spare": "s-1"}]
+    expected = told_by_careful(rows, parts)
+    assert [one[2] for one in expected] == [None]  # rows_disagree
+    for size in SIZES:
+        assert told_by_road(record_chunks(rows, size), parts) == expected
