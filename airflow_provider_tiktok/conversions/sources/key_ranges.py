@@ -7,6 +7,7 @@ A part is a plain mapping, as it travels between tasks. Its bounds are values of
 a row; texts are cut to the few characters that tell two parts apart, and e-mail addresses are refused.
 
 The first part has no lower and the last no upper bound, so that rows of new keys belong to a part as well.
+Rows without a key are a part of their own; where there is none yet, the last part takes what comes later.
 """
 
 from __future__ import annotations
@@ -163,10 +164,11 @@ def overlaps(key: str, bounds: Sequence[Bound]) -> str | None:
 
 
 def make_parts(
-    bounds: Sequence[Bound], *, key: str, has_nulls: bool, is_typed: bool = False
+    bounds: Sequence[Bound], *, key: str, has_nulls: bool, may_be_null: bool = True, is_typed: bool = False
 ) -> list[dict[str, Any]]:
     """The parts, in the key's order, NULL last where there are such rows.
 
+    :param may_be_null: whether rows without a key may come later.
     :param is_typed: whether the database wants times as ``TIMESTAMP '...'``.
     """
     edges: list[Bound | None] = [None, *bounds, None]
@@ -181,6 +183,8 @@ def make_parts(
     ]
     if has_nulls:
         spans.append({"is_null": True})
+    elif may_be_null:
+        spans[-1]["or_null"] = True
     return [
         {"number": number, "of": len(spans), "name": _name(span, key=key), "key": key, **span}
         for number, span in enumerate(spans, 1)
@@ -258,6 +262,8 @@ def _condition(part: Part, *, column: str | None) -> str:
         ]
     except (KeyError, TypeError, AttributeError):
         raise _no_part() from None
+    if part.get("or_null"):
+        return f"({' AND '.join(sides)} OR {key} IS NULL)" if sides else "(1 = 1)"
     return f"({' AND '.join(sides)})" if sides else f"({key} IS NOT NULL)"
 
 

@@ -56,7 +56,7 @@ _POSTGRES_KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
 _HISTOGRAM = """
 SELECT s.histogram_bounds::text::text[], format_type(a.atttypid, NULL),
        (SELECT coalesce(sum(f), 0) FROM unnest(s.most_common_freqs) AS f),
-       c.reltuples, coalesce(t.n_mod_since_analyze, c.reltuples)
+       c.reltuples, coalesce(t.n_mod_since_analyze, c.reltuples), NOT a.attnotnull
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid
@@ -72,11 +72,13 @@ class Spread(Sealed, frozen=True, kw_only=True):
 
     :param candidates: values at about equal steps through the key's order.
     :param rows: with a key, as far as it is known.
+    :param may_be_null: whether the table may come to have rows without a key.
     """
 
     candidates: list[Bound]
     rows: int
     has_nulls: bool
+    may_be_null: bool = True
 
 
 def split_query(
@@ -106,15 +108,22 @@ def split_query(
         ask, package = stack.enter_context(asking(connect))
         if known:
             has_nulls = has_null_keys(ask, table=table, key=key, where=where)
-            return make_parts(
-                bounds_of(known), key=key, has_nulls=has_nulls, is_typed=package in _TYPED_TIMES
-            )
-        spread = _read_histogram(ask, table, key) if package in _POSTGRES and not where else None
-        spread = spread or _walk(ask, table, key, parts=parts, where=where)
-        bounds = choose_bounds(spread.candidates, parts=parts)
-        bounds = _checked_bounds(ask, bounds, spread, table=table, key=key)
-    log.info("%s: %s parts for about %s rows.", key, len(bounds) + 1 + spread.has_nulls, spread.rows)
-    return make_parts(bounds, key=key, has_nulls=spread.has_nulls, is_typed=package in _TYPED_TIMES)
+            bounds = bounds_of(known)
+            may_be_null = any(part.get("or_null") or part.get("is_null") for part in known)
+            spread = Spread(candidates=bounds, rows=0, has_nulls=has_nulls, may_be_null=may_be_null)
+        else:
+            found = _read_histogram(ask, table, key) if package in _POSTGRES and not where else None
+            spread = found or _walk(ask, table, key, parts=parts, where=where)
+            bounds = choose_bounds(spread.candidates, parts=parts)
+            bounds = _checked_bounds(ask, bounds, spread, table=table, key=key)
+    log.info("%s: %s parts.", key, len(bounds) + 1 + spread.has_nulls)
+    return make_parts(
+        bounds,
+        key=key,
+        has_nulls=spread.has_nulls,
+        may_be_null=spread.may_be_null,
+        is_typed=package in _TYPED_TIMES,
+    )
 
 
 def has_null_keys(ask: Ask, *, table: str, key: str, where: str | None = None) -> bool:
@@ -131,12 +140,13 @@ def _read_histogram(ask: Ask, table: str, key: str) -> Spread | None:
     found = ask(_HISTOGRAM.format(table=table.strip().replace("'", "''"), column=column.replace("'", "''")))
     if len(found) != 1 or found[0][0] is None:
         return None
-    values, type_name, common, rows, changed = found[0]
+    values, type_name, common, rows, changed, may_be_null = found[0]
     kind = next((kind for pattern, kind in _POSTGRES_KINDS if pattern.fullmatch(type_name)), None)
     if kind is None or rows <= 0 or common > MAX_CHANGED or changed > MAX_CHANGED * rows:
         return None
     candidates = as_bounds(values, key=key) if kind == "text" else [Bound(kind, text) for text in values]
-    return Spread(candidates=candidates, rows=int(rows), has_nulls=has_null_keys(ask, table=table, key=key))
+    has_nulls = may_be_null and has_null_keys(ask, table=table, key=key)
+    return Spread(candidates=candidates, rows=int(rows), has_nulls=has_nulls, may_be_null=may_be_null)
 
 
 def _walk(ask: Ask, table: str, key: str, *, parts: int, where: str | None) -> Spread:

@@ -151,6 +151,26 @@ def test_every_row_is_in_one_part(rows: list[int | None], n_parts: int) -> None:
     assert 1 <= len(parts) <= n_parts + 1
 
 
+@pytest.mark.parametrize("n_parts", [1, 4])
+@pytest.mark.parametrize("has_nulls", [False, True])
+def test_rows_without_a_key_that_come_after_the_cut_are_in_a_part(
+    tmp_path: Path, n_parts: int, has_nulls: bool
+) -> None:
+    """Between the cut and the reading a table may get its first row without a key, and again later."""
+    with closing(sqlite3.connect(tmp_path / "grown.db")) as connection:
+        connection.execute("CREATE TABLE t (k INTEGER)")
+        connection.executemany("INSERT INTO t VALUES (?)", [[number] for number in range(100)])
+        connection.executemany("INSERT INTO t VALUES (?)", [[None]] * has_nulls)
+        connection.commit()
+        parts = split_query(connect_to(connection), table="t", key="k", parts=n_parts)
+        connection.execute("INSERT INTO t VALUES (NULL)")
+        connection.commit()
+        assert sum(sizes_of(connection, parts)) == 101 + has_nulls
+        again = split_query(connect_to(connection), table="t", key="k", parts=n_parts, known=parts)
+        assert sum(sizes_of(connection, again)) == 101 + has_nulls
+        assert len(again) == n_parts + 1
+
+
 def test_only_rows_that_meet_the_condition_count(database: sqlite3.Connection) -> None:
     """``where`` says what is cut, and parts of it are of equal size."""
     parts = split_query(connect_to(database), table="t", key="numbers", parts=4, where="numbers >= 6000")
@@ -204,6 +224,8 @@ PART = {"number": 2, "of": 3, "name": "k", "key": "k", "kind": "number", "from":
         ("{part}", {**PART, "below": None}, "(k >= 5)"),
         ("{part}", {**PART, "from": None, "below": None}, "(k IS NOT NULL)"),
         ("{part}", {**PART, "is_null": True}, "(k IS NULL)"),
+        ("{part}", {**PART, "below": None, "or_null": True}, "(k >= 5 OR k IS NULL)"),
+        ("{part}", {**PART, "from": None, "below": None, "or_null": True}, "(1 = 1)"),
         ("{part}", {**PART, "kind": "text", "from": "o'x"}, "(k >= 'o''x' AND k < '9')"),
         (
             "{part}",

@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,13 +18,12 @@ from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.sources.key_ranges import within_part
 from airflow_provider_tiktok.conversions.sources.key_statistics import split_query
 from airflow_provider_tiktok.conversions.sources.sql import SqlSource
+from tests.postgres import can_run, running_postgres
 
 DRIVERS = [name for name in ("psycopg2", "psycopg") if find_spec(name)]
 
 pytestmark = [
-    pytest.mark.skipif(
-        not (shutil.which("initdb") and shutil.which("pg_ctl")), reason="PostgreSQL is not installed"
-    ),
+    pytest.mark.skipif(not can_run(), reason="PostgreSQL is not installed, or nobody may run it"),
     pytest.mark.skipif(not DRIVERS, reason="neither psycopg2 nor psycopg is installed"),
 ]
 
@@ -38,26 +33,8 @@ NUMBERS = "SELECT id, repeat('x', 1000) AS text FROM generate_series(1, %s) AS i
 @pytest.fixture(scope="module")
 def socket_folder() -> Iterator[str]:
     """A server that listens on a socket in this folder and nowhere else."""
-    with TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has to be short
-        user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            _give_to(folder, user)
-        as_user: dict[str, Any] = {"user": user, "check": True, "capture_output": True, "cwd": folder}
-        data = f"{folder}/data"
-        subprocess.run(["initdb", "-D", data, "-U", "test", "-A", "trust", "-N"], **as_user)
-        options = f"-c listen_addresses='' -c fsync=off -k {folder}"
-        log = f"{folder}/log"
-        subprocess.run(["pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start"], **as_user)
+    with running_postgres() as folder:
         yield folder
-        subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], **as_user)
-
-
-def _give_to(folder: str, user: str) -> None:
-    try:
-        owner = pwd.getpwnam(user)
-    except KeyError:
-        pytest.skip("run as root, and there is no user 'postgres' to run the server")
-    os.chown(folder, owner.pw_uid, owner.pw_gid)
 
 
 @pytest.fixture(params=DRIVERS)
@@ -169,6 +146,21 @@ def test_statistics_spare_the_table(orders: Callable[..., Any]) -> None:
     split_query(listening, table="orders", key="id", parts=6)
     assert len(asked) == 2
     assert not any("ROW_NUMBER" in sql or "OFFSET" in sql for sql in asked)
+
+
+def test_a_key_that_cannot_be_null_is_not_asked_for(connect: Callable[..., Any]) -> None:
+    """Of a primary key the parts are ranges alone, which an index serves; one statement finds them."""
+    asked: list[str] = []
+    with closing(connect(is_autocommit=True)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE numbers AS SELECT n FROM generate_series(1, 20000) AS n")
+        cursor.execute("ALTER TABLE numbers ADD PRIMARY KEY (n)")
+        cursor.execute("ANALYZE numbers")
+        parts = split_query(lambda: Listening(connect(), asked), table="numbers", key="n", parts=4)
+        cursor.execute("DROP TABLE numbers")
+    conditions = [within_part("{part}", part, group_by=()) for part in parts]
+    assert len(asked) == 1
+    assert not any("NULL" in condition for condition in conditions)
 
 
 class Listening:
