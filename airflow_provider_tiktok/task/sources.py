@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
-from airflow_provider_tiktok.task.paths import find_files
+from airflow_provider_tiktok.task.paths import as_path, find_files
 
 if TYPE_CHECKING:
     import threading
@@ -91,7 +91,7 @@ def open_files(
         if sql is not None:
             raise ConfigurationError("Give path instead of part: a query in sql reads whole files.")
         check_part(part, group_by=group_by, encoding=given.get("encoding", "utf-8"))
-        files = find_files(part["files"], conn_id=storage_conn_id)
+        files = [as_path(file, conn_id=storage_conn_id) for file in part["files"]]  # names, not patterns
         if "size" not in part:
             return FilesSource(files, **given)
         return FilesSource([PartOfFile(files[0], part)], **{**given, "format": part.get("format")})

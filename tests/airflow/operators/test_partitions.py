@@ -19,11 +19,10 @@ import pytest
 
 from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
-from airflow_provider_tiktok.simulator import Simulator
+from airflow_provider_tiktok.simulator import DEFAULT_ATS_CONFIG_ID, Simulator
 from airflow_provider_tiktok.task.parts import PART_NAME, SOURCE_NAME, name_in_grid
 from airflow_provider_tiktok.task.paths import as_path
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
-from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 from tests.airflow.running import Task
 
@@ -60,6 +59,26 @@ with DAG("folder_in_parts", schedule=None) as dag:
     send >> TikTokReceiptOperator(task_id="receipt", of="send")
 """
 
+
+SESSIONS_DAG = """
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_tiktok.operators.partitions import SplitQueryOperator
+from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
+from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
+
+with DAG("sessions_in_parts", schedule=None) as dag:
+    parts = SplitQueryOperator(task_id="parts", sql_conn_id="shop", table="visits", key="session_id", parts=3)
+    send = SqlToLiveRampOperator.partial(
+        task_id="send", sql_conn_id="shop", order_by=["session_id", "n"],
+        sql="SELECT * FROM visits WHERE {part} ORDER BY session_id, n",
+        mapping={
+            "event_id": "n", "event_time": "at", "page.url": "url",
+            "user.envelope": "envelope", "user.session_id": "session_id",
+        },
+        defaults={"event": "CompletePayment"},
+    ).expand(part=parts.output)
+    send >> TikTokReceiptOperator(task_id="receipt", of="send", event_source=None)
+"""
 
 PATHS_DAG = """
 from airflow.providers.common.compat.sdk import DAG
@@ -141,6 +160,32 @@ def test_a_folder_in_eight_lines(
     assert sorted(tiktok.ledger.event_ids(), key=lambda id_: int(id_ or 0)) == [str(n) for n in range(70)]
     assert (receipt["accepted"], receipt["rejected"]) == (70, 0)
     assert receipt["parts"]["expected"] > 5
+
+
+@pytest.mark.parametrize("size", [1, 10**9])
+def test_names_of_files_are_no_patterns(task: Task, tiktok: Simulator, tmp_path: Path, size: int) -> None:
+    """A file of a part is read by its name, whatever characters that has, and no other beside it."""
+    names = [
+        "a*.jsonl",
+        "a1.jsonl",
+        "a?.jsonl",
+        "[b].jsonl",
+        "b.jsonl",
+        "100 % é.jsonl",
+        "c#d&e=f.jsonl",
+        "'g' h.jsonl",
+    ]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text(event(number))
+    parts = SplitFilesOperator(task_id="parts", path=str(tmp_path), part_bytes=size).execute(task.context)
+    for part in json.loads(json.dumps(parts)):
+        FilesToTikTokOperator(
+            task_id="send", part=part, dead_letter_path=str(tmp_path / "letters" / "l.jsonl")
+        ).execute(task.context)
+    assert sorted(tiktok.ledger.event_ids(), key=lambda id_: int(id_ or 0)) == [
+        str(n) for n in range(len(names))
+    ]
+    assert tiktok.ledger.summary()["live"]["repeats"] == 0
 
 
 def event(number: int) -> str:
@@ -274,24 +319,29 @@ def test_part_bytes_is_checked(task: Task, tmp_path: Path) -> None:
         SplitFilesOperator(task_id="parts", path=str(tmp_path), part_bytes=0).execute(task.context)
 
 
-def test_liveramp_takes_parts_by_session(shop: Path, task: Task) -> None:
-    """Cut by the session's id, no session stands in two parts."""
+def test_liveramp_takes_parts_by_session(
+    run_dag: Callable[..., Any], shop: Path, define_connection: Callable[..., None], simulator: Simulator
+) -> None:
+    """Cut by the session's id, every session is one request of one part, and there is one receipt."""
+    define_connection(
+        "liveramp_default", conn_type="liveramp", host=simulator.url, password=DEFAULT_ATS_CONFIG_ID
+    )
+    now = int(time.time()) - 600
+    rows = [
+        (f"session-{n % 10}", n, now + n, f"Ag-{n % 10}", "https://shop.example.com/thanks")
+        for n in range(100)
+    ]
     with closing(sqlite3.connect(shop)) as connection, connection:
-        connection.execute("CREATE TABLE visits (session_id TEXT, n INTEGER)")
-        rows = [(f"session-{number % 10}", number) for number in range(100)]
-        connection.executemany("INSERT INTO visits VALUES (?, ?)", rows)
-    parts = split_table(task, table="visits", key="session_id", parts=3)
-    sessions: list[set[Any]] = []
-    for part in parts:
-        send = SqlToLiveRampOperator(
-            task_id="send",
-            sql_conn_id="shop",
-            sql="SELECT * FROM visits WHERE {part} ORDER BY session_id",
-            part=part,
-        )
-        sessions.append({dict(row)["session_id"] for row in send.open_source().rows()})  # type: ignore[arg-type]
-    assert len(parts) == 3
-    assert sum(map(len, sessions)) == len(set.union(*sessions)) == 10
+        connection.execute("CREATE TABLE visits (session_id TEXT, n INTEGER, at, envelope, url)")
+        connection.executemany("INSERT INTO visits VALUES (?, ?, ?, ?, ?)", rows)
+    run = run_dag(SESSIONS_DAG, dag_id="sessions_in_parts")
+    whole = run.get_task_instance("receipt").xcom_pull(task_ids="receipt", key="receipt")
+    assert str(getattr(run.state, "value", run.state)) == "success"
+    assert (whole["accepted"], whole["parts"]["complete"], whole["requests"]) == (100, 3, 10)
+    assert sorted(simulator.liveramp_ledger.event_ids(), key=lambda id_: int(id_ or 0)) == [
+        str(n) for n in range(100)
+    ]
+    assert [one.facts["events"] for one in simulator.requests] == [10] * 10
 
 
 @pytest.mark.skipif(AIRFLOW < (3, 0), reason="Airflow 2 shows a mapped task's number")
