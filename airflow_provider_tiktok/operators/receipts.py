@@ -124,7 +124,7 @@ class TikTokReceiptOperator(HidingOperator, ShowsArguments):
 
         log.info("%s", as_table(whole.receipt))
         for part in whole.incomplete:
-            log.warning("Not complete: %s", part)
+            log.warning("Not complete: %s", part.in_words())
         _warn_of_lost_letters(whole)
         context["ti"].xcom_push(key=RECEIPT_KEY, value=dict(told))
 

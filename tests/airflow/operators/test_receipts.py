@@ -152,6 +152,14 @@ def test_a_part_that_is_not_complete_fails_the_whole(part: tuple[str | None, Any
     assert parts.pushed["receipt"]["is_complete"] is False
 
 
+def test_the_log_names_a_part_that_is_not_complete(caplog: pytest.LogCaptureFixture) -> None:
+    """What Airflow says of the task stands above what became of each part."""
+    parts = Parts(("success", receipt()), ("failed", receipt(source="part 2 of 2: id from 5")))
+    with pytest.raises(PermanentFailure), caplog.at_level(logging.WARNING):
+        parts.add_up()
+    assert "Not complete: part 2 of 2: id from 5: failed, 10 accepted on worker-1" in caplog.messages
+
+
 def test_parts_without_a_task_are_missed() -> None:
     """A part that says it is one of eight makes the others be missed, although nothing else knows of them."""
     parts = Parts(("success", receipt(source="part 1 of 8: id below 5")))
