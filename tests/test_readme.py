@@ -124,6 +124,20 @@ def test_the_dag_for_dead_letters_runs(simulator: tiktok.Simulator, warehouse: P
     assert sorted(simulator.ledger.event_ids()) == sorted(sent)
 
 
+def test_the_dag_in_parts_has_fifteen_lines() -> None:
+    """A large table takes no more than that, imports aside."""
+    assert len(_block("orders_in_parts").partition("with DAG")[2].splitlines()) <= 15
+
+
+def test_the_dag_in_parts_runs(simulator: tiktok.Simulator, warehouse: Path) -> None:
+    """As it stands, it sends each order once, in as many tasks as there are keys, and its whole is green."""
+    run = run_dag(_block("orders_in_parts"), dag_id="orders_in_parts")
+    whole = receipt_of(run, task_id="receipt")
+    assert state_of(run) == "success"
+    assert (whole["accepted"], whole["parts"]["complete"]) == (3, 3)
+    assert simulator.ledger.summary()["live"]["deliveries"] == 3
+
+
 def test_the_dag_with_sensors_runs(simulator: tiktok.Simulator, tmp_path: Path) -> None:
     """The DAG that waits for the pixel, uploads, and waits until TikTok has counted the events."""
     path = tmp_path / "orders.jsonl"
