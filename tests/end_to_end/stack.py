@@ -70,9 +70,9 @@ class Stack:
         self.dags = home / "dags"
         self.dags.mkdir()
         self.password = secrets.token_hex(8)
-        self.url = f"http://127.0.0.1:{_free_port()}"
-        self._environment = _environment(home, url=self.url, more=environment or {})
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.environment = _environment(home, url=self.url, more=environment or {})
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.token = ""
 
     def __enter__(self) -> Stack:
@@ -133,9 +133,11 @@ class Stack:
         """The run's state now."""
         return str(self.call("GET", _run_path(dag_id, run_id))["state"])
 
-    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+    def task(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> dict[str, Any]:
         """The task instance: ``state``, ``try_number``, ``pid``, ``rendered_fields`` and more."""
-        found: dict[str, Any] = self.call("GET", f"{_run_path(dag_id, run_id)}/taskInstances/{task_id}")
+        mapped = f"/{map_index}" if map_index >= 0 else ""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{task_id}{mapped}"
+        found: dict[str, Any] = self.call("GET", path)
         return found
 
     def tries(self, dag_id: str, run_id: str, task_id: str) -> list[dict[str, Any]]:
@@ -211,19 +213,34 @@ class Stack:
 
     # ---------------------------------------------------------------------------------------- processes
 
-    def _start(self) -> None:
+    def make_database(self) -> None:
+        """Airflow's database, with nothing in it."""
         shutil.copy(migrated_database(), self.home / "airflow.db")
+
+    def start_process(
+        self, name: str, *arguments: str, home: Path | None = None, host: str | None = None
+    ) -> None:
+        """One of Airflow's commands, in a session of its own.
+
+        :param home: Airflow's home of this process, in place of the stack's.
+        :param host: what it takes the machine's name to be; only root may say that.
+        """
+        named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host] if host else []
+        with (self.home / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*named, sys.executable, "-m", "airflow", *arguments],
+                env={**self.environment, "AIRFLOW_HOME": str(home or self.home)},
+                cwd=home or self.home,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _start(self) -> None:
+        self.make_database()
         (self.home / "passwords.json").write_text(json.dumps({USER: self.password}))
         for name, arguments in _COMPONENTS.items():
-            with (self.home / f"{name}.log").open("wb") as log:
-                self._processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *arguments],
-                    env=self._environment,
-                    cwd=self.home,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            self.start_process(name, *arguments)
         self.until(self._is_healthy, what="every component is healthy", timeout_s=120)
         signed_in = self.call("POST", "/auth/token", {"username": USER, "password": self.password})
         self.token = signed_in["access_token"]
@@ -235,20 +252,20 @@ class Stack:
         return False
 
     def _check_processes(self) -> None:
-        for name, process in self._processes.items():
+        for name, process in self.processes.items():
             if process.poll() is not None:
                 tail = (self.home / f"{name}.log").read_text(errors="replace")[-2000:]
                 raise StackError(f"{name} ended with {process.returncode}:\n{tail}")
 
     def _stop(self) -> None:
-        for process in self._processes.values():
-            _signal_group(process, signal.SIGTERM)
-        for process in self._processes.values():
+        for process in self.processes.values():
+            signal_group(process, signal.SIGTERM)
+        for process in self.processes.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(2)
-            _signal_group(process, signal.SIGKILL)  # what a component left behind is in its group
+            signal_group(process, signal.SIGKILL)  # what a component left behind is in its group
             process.wait()
-        self._processes.clear()
+        self.processes.clear()
 
 
 def _environment(home: Path, *, url: str, more: Mapping[str, str]) -> dict[str, str]:
@@ -284,7 +301,8 @@ def _environment(home: Path, *, url: str, more: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
@@ -301,6 +319,7 @@ def _message(entry: Any) -> str:
     return f"{entry.get('event', '')} {json.dumps(detail) if detail else ''}".rstrip()
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a process and all that it started, where it is still there."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
