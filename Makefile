@@ -10,10 +10,10 @@ MATRIX := 2.11 3.0 3.1 3.2
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-privacy test-kills check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
+.PHONY: help demo test test-privacy test-kills test-distributed check format docs bench test-matrix clean $(MATRIX:%=test-airflow-%)
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## a day of real purchases: ETL, database, Airflow, simulator, receipt; nothing leaves the machine
 	$(BIN)/python example_dags/run_demo.py
@@ -47,6 +47,10 @@ bench: $(READY) ## how fast it is, in figures
 test-kills: $(READY) ## uploads killed at 200 random points, and what came again; takes minutes
 	$(BIN)/python tests/benchmarks/run_kills.py $(ARGS)
 
+# ROWS=30000 takes as many of the 1.47 million line items, to try the script itself.
+test-distributed: .venv-distributed/.ready ## PostgreSQL, Redis, Celery workers, one of them lost; takes half an hour
+	.venv-distributed/bin/python tests/distributed/run_distributed.py $(if $(ROWS),--rows $(ROWS),--write)
+
 test-matrix: $(MATRIX:%=test-airflow-%) ## the Airflow tests on every older Airflow that is supported
 
 $(MATRIX:%=test-airflow-%): test-airflow-%: .venv-%/.ready
@@ -60,6 +64,12 @@ $(READY): requirements/development.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements/development.txt
 	$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-distributed/.ready: requirements/distributed.txt requirements/development.txt pyproject.toml
+	$(PYTHON) -m venv .venv-distributed
+	.venv-distributed/bin/python -m pip install $(PIP_FLAGS) -r requirements/distributed.txt
+	.venv-distributed/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-%/.ready: requirements/airflow-%.txt pyproject.toml
