@@ -48,7 +48,7 @@ test-kills: $(READY) ## uploads killed at 200 random points, and what came again
 	$(BIN)/python tests/benchmarks/run_kills.py $(ARGS)
 
 # ROWS=30000 takes as many of the 1.47 million line items, to try the script itself.
-test-distributed: .venv-distributed/.ready ## PostgreSQL, Redis, Celery workers, one of them lost; takes half an hour
+test-distributed: .venv-distributed/.ready ## PostgreSQL, Redis, Celery workers, one of them lost; takes an hour or more
 	.venv-distributed/bin/python tests/distributed/run_distributed.py $(if $(ROWS),--rows $(ROWS),--write)
 
 test-matrix: $(MATRIX:%=test-airflow-%) ## the Airflow tests on every older Airflow that is supported
@@ -68,7 +68,7 @@ $(READY): requirements/development.txt pyproject.toml
 
 .venv-distributed/.ready: requirements/distributed.txt requirements/development.txt pyproject.toml
 	$(PYTHON) -m venv .venv-distributed
-	.venv-distributed/bin/python -m pip install $(PIP_FLAGS) -r requirements/distributed.txt
+	.venv-distributed/bin/python -m pip install $(PIP_FLAGS) -r requirements/development.txt -r requirements/distributed.txt
 	.venv-distributed/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
