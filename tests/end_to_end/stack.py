@@ -179,7 +179,7 @@ class Stack:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             self._check_processes()
-            with suppress(ConnectionError, URLError):
+            with suppress(ConnectionError, TimeoutError, URLError):  # a busy server may answer late
                 if value := condition():
                     return value
             time.sleep(step_s)
