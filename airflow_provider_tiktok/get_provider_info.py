@@ -50,7 +50,7 @@ TIKTOK_CONNECTION: dict[str, Any] = {
         "hidden-fields": ["schema", "login", "port", "extra"],
         "relabeling": {"host": "Base URL", "password": "Access token"},
         "placeholders": {
-            "host": "https://business-api.tiktok.com",
+            "host": "leave empty for https://business-api.tiktok.com",
             "password": "Events Manager > your pixel > Settings > Generate Access Token",
         },
     },
@@ -108,7 +108,7 @@ LIVERAMP_CONNECTION: dict[str, Any] = {
         "hidden-fields": ["schema", "login", "port", "extra"],
         "relabeling": {"host": "Adapter URL", "password": "ATS configuration id"},
         "placeholders": {
-            "host": "https://capi.analytics.rlcdn.com",
+            "host": "leave empty for https://capi.analytics.rlcdn.com",
             "password": "LiveRamp Console > ATS > Web > your configuration > Admin tab",
         },
     },

@@ -1,7 +1,7 @@
 # Copyright the airflow-provider-tiktok contributors.
 # SPDX-License-Identifier: Apache-2.0
 
-"""The page without a script, for Airflow 3.1: one table, its filters a plain form."""
+"""The page as plain HTML, for Airflow 3.1: one table, its filters a form; it works without its script."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from airflow_provider_tiktok.plugins.summary import OUTCOMES
+from airflow_provider_tiktok.plugins.tiktok import PREFIX
 
 COLUMNS = ("When (UTC)", "Task", "Destination", "Events", "", "Why", "Match keys", "Dead letters")
 
 STYLE = """
-:root{color-scheme:light dark;--fg:#111827;--bg:#fff;--mut:#6b7280;--line:#e5e7eb}
-@media(prefers-color-scheme:dark){:root{--fg:#e5e7eb;--bg:#0b0b0c;--mut:#9ca3af;--line:#27272a}}
+:root{color-scheme:light dark;--fg:light-dark(#111827,#e5e7eb);--bg:light-dark(#fff,#0b0b0c)}
+:root{--mut:light-dark(#6b7280,#9ca3af);--line:light-dark(#e5e7eb,#27272a)}
 body{font:14px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg);margin:16px 24px}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:6px 8px}
 th,td{border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}
+td:nth-child(1){white-space:nowrap}td:nth-child(2){min-width:150px}td:nth-child(3){min-width:180px}
 small{color:var(--mut)}form{display:flex;flex-wrap:wrap;gap:12px}
 .bar{display:flex;height:8px;width:120px;border-radius:4px;overflow:hidden;background:var(--line)}
 .accepted{background:#16a34a}.rejected{background:#dc2626}.skipped{background:#9ca3af}
@@ -41,7 +43,8 @@ def render(told: Mapping[str, Any], *, asked: Mapping[str, Any], offset: int, ba
     counts = " · ".join(f"{told['counts'][name]:,} {name}" for name in OUTCOMES)
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><title>TikTok deliveries</title>"
-        f"<meta name=viewport content='width=device-width'><style>{STYLE}</style></head><body>"
+        f"<meta name=viewport content='width=device-width'><style>{STYLE}</style>"
+        f'<script defer src="{escape(base)}{PREFIX}/static/plain.js"></script></head><body>'
         f"<h1>TikTok deliveries</h1>{_form(told, asked)}<p>{told['total']:,} deliveries: {counts}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows or empty}</tbody></table>"
         f"{_more(told, asked, offset)}</body></html>"
@@ -90,7 +93,7 @@ def _row(delivery: Mapping[str, Any], base: str) -> str:
     )
     return (
         f"<tr><td>{escape(delivery['at'][:19].replace('T', ' '))}</td>"
-        f'<td><a href="{escape(task_address(delivery, base))}">{escape(task)}</a>{former}'
+        f'<td><a rel=up href="{escape(task_address(delivery, base))}">{escape(task)}</a>{former}'
         f"<br><small>{escape(delivery['run_id'])}</small></td><td>{escape(delivery['destination'])}</td>"
         f"<td>{counts}</td><td>{_bar(delivery)}</td><td>{why}</td><td>{keys}</td><td>{letters}</td></tr>"
     )

@@ -26,7 +26,8 @@ from tests.end_to_end.some_dags import SECRET_DAG, STRANGER, VISITOR
 from tests.end_to_end.stack import USER, Stack
 
 AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
-pytestmark = pytest.mark.skipif(AIRFLOW < (3, 2), reason="the React page is of Airflow 3.2 and later")
+HAS_REACT = AIRFLOW >= (3, 2)
+pytestmark = pytest.mark.skipif(AIRFLOW < (3, 1), reason="the page is of Airflow 3.1 and later")
 
 PICTURES = os.environ.get("TIKTOK_TESTS_PICTURES")
 """Folder that pictures of the page are written to."""
@@ -162,12 +163,18 @@ class Page:
 
     def open(self, user: str, *, state: str = "", **filters: str) -> Browser:
         """The page, once it shows deliveries or the state that is expected."""
-        self.browser.sign_in(self._stack.url, self._tokens[user])
+        if not HAS_REACT:
+            pytest.skip("the React page is of Airflow 3.2 and later")
+        self.sign_in(user)
         query = f"?{urlencode(filters)}" if filters else ""
         self.browser.open(f"{self._stack.url}/plugin/tiktok-deliveries{query}")
         wanted = f".tkd [data-state={state}]" if state else ".tkd tr.row"
         self.browser.until(lambda: self.browser.text(wanted), what=wanted, timeout_s=60)
         return self.browser
+
+    def sign_in(self, user: str) -> None:
+        """The browser is this user's from now on."""
+        self.browser.sign_in(self._stack.url, self._tokens[user])
 
     def figures(self) -> dict[str, int]:
         """The large figures by name."""
@@ -281,7 +288,7 @@ def test_the_menu_leads_to_the_page(page: Page, stack: Stack, tokens: dict[str, 
     """Airflow lists the page under Browse."""
     plugins = stack.call("GET", "/api/v2/plugins")["plugins"]
     (plugin,) = (plugin for plugin in plugins if plugin["name"] == "tiktok_deliveries")
-    (entry,) = plugin["react_apps"]
+    (entry,) = plugin["react_apps" if HAS_REACT else "external_views"]
     assert (entry["name"], entry["destination"], entry["category"]) == ("TikTok deliveries", "nav", "browse")
     assert answer(stack, entry["icon"])[0] == 200
 
@@ -513,14 +520,47 @@ def test_a_page_that_fails_can_be_tried_again(page: Page):
 
 
 def test_the_plain_page_has_the_same_deliveries(page: Page, stack: Stack):
-    """The page of Airflow 3.1, without a script."""
-    page.open(USER)
+    """The page of Airflow 3.1, of which nothing waits for a script."""
+    page.sign_in(USER)
     page.browser.open(f"{stack.url}/tiktok/deliveries?days=30&dag_id=shop")
     text = page.browser.text("body")
     assert "shop.upload" in text
     assert "Give a plain number such as 12.50" in text
-    assert page.browser.run("return document.scripts.length") == 0
+    sources = page.browser.run("return [...document.scripts].map((script) => script.src)")
+    assert sources == [f"{stack.url}/tiktok/static/plain.js"]
     page.take_picture("plain")
+
+
+@pytest.mark.skipif(HAS_REACT, reason="Airflow 3.2 and later have the React page in its place")
+def test_the_plain_page_stands_in_airflow(page: Page, stack: Stack):
+    """Airflow 3.1 shows it in a frame: filters work in it, the theme is Airflow's, links lead out of it."""
+    browser = page.browser
+    page.sign_in(USER)
+
+    def in_frame(script: str) -> Any:
+        return browser.run(f"const page = document.querySelector('iframe')?.contentDocument; {script}")
+
+    def text() -> str:
+        return str(in_frame("return page?.body?.innerText || ''"))
+
+    browser.open(f"{stack.url}/plugin/tiktok-deliveries")
+    browser.until(lambda: f"{SECRET_DAG}.upload" in text(), what="deliveries of both DAGs", timeout_s=60)
+    in_frame("page.querySelector('[name=dag_id]').value = 'shop'; page.querySelector('button').click()")
+    browser.until(
+        lambda: "shop.upload" in text() and SECRET_DAG not in text().split("Older")[0].partition("Show")[2],
+        what="deliveries of one DAG",
+    )
+    for theme in ("dark", "light"):
+        browser.run("document.documentElement.className = arguments[0]", theme)
+        browser.until(
+            lambda theme=theme: in_frame("return page.documentElement.style.colorScheme") == theme, what=theme
+        )
+        page.take_picture(f"plain_{theme}")
+    in_frame("page.querySelector('tbody a').click()")
+    browser.until(
+        lambda: browser.run("return location.pathname").startswith("/dags/shop/runs/"), what="the task"
+    )
+    assert in_frame("return page === undefined")
 
 
 def test_the_address_of_a_run_is_escaped(stack: Stack, tokens: dict[str, str]):

@@ -42,7 +42,7 @@
 .tkd table{width:100%;border-collapse:collapse}
 .tkd th{text-align:left;font-size:12px;font-weight:600;color:var(--mut);padding:6px 8px;border-bottom:2px solid var(--line)}
 .tkd td{padding:8px;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-.tkd td:first-child{white-space:nowrap}.tkd .more td:first-child{white-space:normal}
+.tkd td:first-child{white-space:nowrap}.tkd .row td:nth-child(3){min-width:185px}.tkd .more td:first-child{white-space:normal}
 .tkd .bar{display:flex;height:10px;min-width:120px;border-radius:5px;overflow:hidden;background:var(--line);margin-bottom:4px}
 .tkd .bar i{display:block;height:100%}
 .tkd .tag{display:inline-block;font-size:11px;border:1px solid var(--line);border-radius:4px;padding:0 5px;margin-left:6px;color:var(--mut)}
