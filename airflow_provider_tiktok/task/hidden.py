@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
@@ -261,20 +262,21 @@ _PLAIN = frozenset({str, int, float, bool, bytes, type(None), Decimal, datetime,
 
 
 def _holds(value: Any, is_meant: Callable[[Any], bool]) -> bool:
-    """Whether the value, or anything inside it, is what is meant; no plain value is."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        kind = type(one)
-        if kind in _PLAIN:
-            continue
-        if kind is dict or isinstance(one, Mapping):
-            todo += [item for item in one.values() if type(item) not in _PLAIN]
-            todo += [name for name in one if type(name) not in _PLAIN]
-        elif isinstance(one, list | tuple | set):
-            todo += [item for item in one if type(item) not in _PLAIN]
-        elif is_meant(one):
-            return True
+    """Whether the value, or anything inside it, is what is meant; no plain value is.
+
+    It may be a table of millions of values, so that all of a depth are looked at together.
+    """
+    level = [value]
+    while level:
+        inside: list[Iterable[Any]] = []
+        for one in level:
+            if type(one) is dict or isinstance(one, Mapping):
+                inside += (one, one.values())
+            elif isinstance(one, list | tuple | set):
+                inside.append(one)
+            elif is_meant(one):
+                return True
+        level = [one for one in chain.from_iterable(inside) if type(one) not in _PLAIN]
     return False
 
 

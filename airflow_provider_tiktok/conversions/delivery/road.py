@@ -36,6 +36,8 @@ from airflow_provider_tiktok.conversions.events import (
     EventResult,
     Outcome,
     PreparedEvent,
+    PreparedUser,
+    RawUser,
     Row,
     Violation,
 )
@@ -130,9 +132,18 @@ class Careful:
         return replace(made, encoded=encoded)
 
     def told(self, event: ConversionEvent) -> tuple[PreparedEvent, tuple[Violation, ...]]:
-        """An event of a single field, prepared, and what is found in it."""
+        """An event of a single field, prepared, and what is found in it.
+
+        Where nothing is left of an identifier, nothing is checked: what is absent, the columns are asked.
+        """
         prepared = self._destination.identity.prepare(event)
+        if event.user != _NOBODY and prepared.user == _NO_KEYS:
+            return prepared, prepared.violations
         return prepared, self._destination.check(prepared)
+
+
+_NOBODY: Final = RawUser()
+_NO_KEYS: Final = PreparedUser()
 
 
 TOO_LARGE: Final = Violation(

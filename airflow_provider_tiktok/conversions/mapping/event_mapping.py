@@ -353,7 +353,8 @@ class EventMapping:
         draft.take(field, raw)
         has_value = bool(draft.values[field.section])
         for other, value in beside.items():
-            draft.take(other, value)
+            if value is not None:
+                draft.take(other, value)
         if beside:
             draft.fill([one for one in self._defaults if one[0] in beside])
         if field.section in PARTS:
