@@ -60,7 +60,9 @@ from airflow_provider_tiktok.operators.partitions import SplitQueryOperator
 from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
-with DAG({dag_id!r}, schedule=None) as dag:
+with DAG(
+    {dag_id!r}, schedule=None, default_args={{"retries": 2, "retry_delay": timedelta(seconds=1)}}
+) as dag:
     parts = SplitQueryOperator(
         task_id="parts", sql_conn_id="shop", table="line_items", key="line_id", parts={parts}
     )
@@ -91,8 +93,6 @@ with DAG({dag_id!r}, schedule=None) as dag:
         max_events_per_request={batch},
         max_in_flight={in_flight},
         max_rejected=1000,
-        retries=2,
-        retry_delay=timedelta(seconds=1),
     ).expand(part=parts.output)
     send >> TikTokReceiptOperator(task_id="receipt", of="send", event_source="offline", max_rejected=1000)
 """
@@ -232,9 +232,9 @@ class Stage:
             yield f"Letters of {len(letters)} line items, {letters.total()} in all, for {len(broken)} broken ones."
 
 
-def read_letters(pattern: str) -> Iterator[str]:
-    """Ids of the events in all dead letters."""
-    for path in glob.glob(pattern):
+def read_letters(pattern: str | None) -> Iterator[str]:
+    """Ids of the events in all dead letters; a whole without a pattern knows of none."""
+    for path in glob.glob(pattern or ""):
         for line in Path(path).read_text().splitlines():
             yield json.loads(line)["event"]["event_id"]
 

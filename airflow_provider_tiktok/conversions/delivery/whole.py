@@ -62,7 +62,7 @@ class Part(Sealed, frozen=True, kw_only=True):
 
     def in_words(self) -> str:
         """What became of the part."""
-        name = self.source or f"part {self.number + 1}"
+        name = self.source or (f"part {self.number + 1}" if self.number >= 0 else "every part")
         told = "no receipt" if self.receipt is None else f"{self.receipt.accepted} accepted"
         where = f" on {self.host}" if self.host else ""
         return f"{name}: {self.state or 'never ran'}, {told}{where}"

@@ -172,7 +172,8 @@ def test_a_task_that_was_never_mapped_is_no_upload(told: dict[str, Any]) -> None
     """Nothing to map over, or nothing that could be: not green."""
     parts = Parts()
     parts.get_task_states = lambda **_: {"manual": told}  # type: ignore[method-assign]  # another answer
-    with pytest.raises(PermanentFailure, match="1 of 1 parts are not complete"):
+    state = told["send"] or "never ran"
+    with pytest.raises(PermanentFailure, match=f"1 of 1 parts are not complete: every part: {state}"):
         parts.add_up()
 
 
