@@ -16,6 +16,7 @@ run's ``extra_event_names`` until it stands here.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -240,7 +241,8 @@ _NO_CUSTOM: Final = NameFinding(
 
 
 def _without_separators(name: str) -> str:
-    return _SEPARATORS.sub("", name).casefold()
+    """The name's letters in their plain forms, without case: full-width ones are those of East Asia."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name)).casefold()
 
 
 _SEPARATORS: Final = re.compile(r"[\s_.-]+")

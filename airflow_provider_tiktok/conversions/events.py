@@ -28,6 +28,9 @@ Digest = NewType("Digest", str)
 Id = Annotated[str, "id"]
 """What tells one thing from others: a text, whole again after a spreadsheet or a data frame had it."""
 
+Token = Annotated[str, "token"]
+"""A name or code that nobody reads: a text without characters that cannot be seen."""
+
 Currency = Annotated[str, "currency"]
 """An ISO 4217 code in capitals."""
 
@@ -77,18 +80,18 @@ class RawUser(_Field, frozen=True):
     zip_code: Id | None = None
     city: str | None = None
     state: str | None = None
-    country: str | None = None
-    ttclid: str | None = None
-    ttp: str | None = None
-    ip: str | None = None
+    country: Token | None = None
+    ttclid: Token | None = None
+    ttp: Token | None = None
+    ip: Token | None = None
     user_agent: str | None = None
-    locale: str | None = None
-    idfa: str | None = None
-    gaid: str | None = None
-    idfv: str | None = None
-    att_status: str | None = None
+    locale: Token | None = None
+    idfa: Token | None = None
+    gaid: Token | None = None
+    idfv: Token | None = None
+    att_status: Token | None = None
     lead_id: Id | None = None
-    envelope: str | None = None
+    envelope: Token | None = None
     session_id: Id | None = None
 
 
@@ -301,7 +304,7 @@ class _Event(Sealed, frozen=True, kw_only=True):
 
     row: int
     rows: int = 1
-    event: str | None = None
+    event: Token | None = None
     event_time: int | None = None
     event_id: Id | None = None
     properties: Mapping[str, Any] = {}
@@ -331,7 +334,7 @@ class ConversionEvent(_Event, frozen=True, kw_only=True):
     user: RawUser = RawUser()
     consent: bool | None = None
     is_hashed: bool | None = None
-    phone_region: str | None = None
+    phone_region: Token | None = None
     left_out: str | None = None
 
 

@@ -295,9 +295,9 @@ def decimal_of(number: Any) -> Decimal:
 # ------------------------------------------------------------------------------------- quick columns
 
 _SUSPECT_ID: Final = re.compile(
-    r"\n(?:[0-9]+[eE][0-9]+|[0_.:-]*|-[0-9]+|[A-Za-z_/:-]+|[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]-?){32,})(?=\n)"
+    r"\n(?:[0-9]+[eE][0-9]+|[0_.:-]*|__[A-Z][^\n]*|-[0-9]+|[A-Za-z_/:-]+|[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]-?){32,})(?=\n)"
 )
-"""Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, bare words (``null``), digests."""
+"""Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, words (``null``), macros, digests."""
 _NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/\n-]")
 _EMAILS: Final = re.compile(
     r"(?>[a-z0-9][a-z0-9_+-]*+(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]{2,24}\n)++"

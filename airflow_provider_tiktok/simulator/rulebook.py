@@ -15,6 +15,7 @@ import hashlib
 import ipaddress
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -238,6 +239,12 @@ _NOTHING = re.compile(
     )[\s"')\]}>]*""",
     re.IGNORECASE | re.VERBOSE,
 )
+# What stands where nobody filled in a value: of TikTok itself, and of templates. UUIDs come in braces, too.
+_PLACEHOLDER = re.compile(
+    r"""__[A-Z][A-Z0-9_]+__ | [$#]?\{\{.*\}\}.* | [$#]\{.*\} | \{[A-Za-z_ .]+\} | \[[A-Za-z_ .]+\]
+      | <[%=?]*[A-Za-z_ .]+[%?]*> | %%?[A-Za-z_ .]+%%? | %(?:25)*7B.*%(?:25)*7D""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
 _WORDS_OF_NOTHING = ("null", "none", "nil", "nan", "nat", "na")
 _HASHED_NOTHING = (
     *(
@@ -273,7 +280,15 @@ _DIGESTS_OF_NOTHING = _digests(
 
 
 def _is_something(text: str) -> bool:
-    return _NOTHING.fullmatch(text) is None
+    return not (_NOTHING.fullmatch(text) or _is_placeholder(text) or any(map(_is_unseen, text)))
+
+
+def _is_placeholder(text: str) -> bool:
+    return _PLACEHOLDER.fullmatch(text) is not None and not (text.startswith("__") and not text.isupper())
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf"}
 
 
 def _is_place(text: str) -> bool:

@@ -80,6 +80,7 @@ ODD_VALUES: Mapping[str, Callable[[str, float], Any]] = {
     "digest": lambda text, _: sha256(text.encode()).digest(),
     "UUID": lambda text, _: UUID(text),
     "repeat": lambda text, _: text * 200,
+    "hidden": lambda text, _: text.encode().decode("unicode_escape"),
     "half-character": lambda _, __: "\ud83d",
     "numpy.float64": lambda text, _: np.float64(text),
     "numpy.float32": lambda text, _: np.float32(text),

@@ -26,7 +26,8 @@ def tcf(
     *, purposes: set[int], vendors: set[int] | list[tuple[int, int]], version: int = 2, highest: int = 120
 ) -> str:
     """Gives a TC string; vendors as a set become a bit field, as a list of pairs they become ranges."""
-    head = f"{version:06b}" + "0" * 146
+    made = f"{17_000_000_000:036b}"
+    head = f"{version:06b}" + made + made + "0" * 74
     consents = "".join("1" if number in purposes else "0" for number in range(1, 25))
     rest = "0" * 24 + "0" + "0" * 12 + f"{highest:016b}"
     if isinstance(vendors, set):
@@ -100,8 +101,8 @@ GPP = [
     (gpp(sale=1), "7", False),
     (gpp(sale=2, sharing=1), "7", False),
     (gpp(sale=2, advertising=1), "7", False),
-    (gpp(sale=1), "8", True),
-    ("DBABLA~BVVqAAAAAAA.QA", "22", True),
+    ("DBABBg~BVVqAAAAAAA.QA", "8", True),
+    ("DBACLMA~BVVqAAAAAAA.QA~BAAAAABA.QA", "9", True),
 ]
 
 
@@ -122,6 +123,11 @@ def test_gpp_opt_outs_are_read_in_the_national_section(text: str, section: str, 
         ("DBABLA~BVVq", "18"),
         ("DBABLA~BVVq", "7,8"),
         ("DBABLA~BV", "7"),
+        ("DBABLA~null", "7"),
+        ("DBACNY~null", "7"),
+        ("DBABLA~BVVqAAAAAAA.QA", "8"),
+        ("DBACLMA~BVVqAAAAAAA.QA", "7"),
+        ("DBAB~BVVqAAAAAAA.QA", "7"),
     ],
 )
 def test_other_text_is_no_gpp_string(text: str, section: str) -> None:

@@ -177,7 +177,7 @@ def test_no_envelope_without_a_reason(
 ALLOWED: list[tuple[list[tuple[str, str]], dict[str, str]]] = [
     ([("ct", "3"), ("cv", "1YNN")], {}),
     ([("gpp", gpp(sale=2)), ("gpp_sid", "7")], {}),
-    ([("ct", "3"), ("cv", "1YNN"), ("gpp", gpp(sale=2)), ("gpp_sid", "8")], {}),
+    ([("ct", "3"), ("cv", "1YNN"), ("gpp", "DBABBg~BVVqAAAAAAA.QA"), ("gpp_sid", "8")], {}),
     ([("ct", "4"), ("cv", YES_TCF)], {"X-Forwarded-For": GERMANY}),
     ([], {"X-Forwarded-For": BRAZIL}),
     ([], {"X-Forwarded-For": "203.0.113.7, 10.0.0.1"}),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import re
+import string
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -53,11 +54,21 @@ code and a common way to write that nothing is known.
 
 _US_PRIVACY_STRING: Final = re.compile(r"1[YN-]{3}")
 _TCF_STRING: Final = re.compile(r"C[A-Za-z0-9_-]{37,8000}(\.[A-Za-z0-9_-]{1,8000}){0,3}")
-_GPP_STRING: Final = re.compile(r"DB[A-Za-z0-9_-]{3,100}(~[A-Za-z0-9_.-]{4,8000}){1,20}")
+_GPP_STRING: Final = re.compile(r"DB[A-Za-z0-9_-]{2,100}(~[A-Za-z0-9_.-]{4,8000}){1,20}")
+_BASE64URL: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+_MOST_SECTIONS: Final = 100
 _SECTION: Final = re.compile(r"[1-9][0-9]?")
+# Of the United States: seven letters hold the 40 bits of the shortest, whose first six are its version.
+_US_SECTION: Final = re.compile(r"[B-F][A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]+)*")
+_OTHER_SECTION: Final = re.compile(r"[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]+)*")
+_US_SECTIONS: Final = range(7, 100)
 
 # Core segment of a TC string, in bits from the left.
-_LANGUAGE, _COUNTRY, _MAX_VENDOR, _IS_RANGE, _VENDORS = 108, 201, 213, 229, 230
+_CREATED, _UPDATED, _LANGUAGE, _COUNTRY, _MAX_VENDOR, _IS_RANGE, _VENDORS = 6, 42, 108, 201, 213, 229, 230
+_YEAR_2018: Final = 15_147_648_000
+"""In tenths of seconds: no TC string is older than the law that it is for."""
+_GPP_IDS: Final = 12
+"""Where the ids of a GPP string's sections begin in its header: behind its type and version."""
 
 
 class Consent(Sealed, frozen=True, kw_only=True):
@@ -110,6 +121,8 @@ def read_consent(given: Consent) -> Consent:
         raise IncompleteConsent
     if (ct and cv and not _IS_STRING[ct](cv)) or (gpp and not is_gpp_string(gpp)):
         raise NoConsent
+    if gpp and int(gpp_sid or 0) not in _sections_of(gpp):
+        raise IncompleteConsent
     return Consent(ct=ct, cv=cv, gpp=gpp, gpp_sid=gpp_sid)
 
 
@@ -126,6 +139,8 @@ def is_tcf_string(text: str) -> bool:
     core = _Bits(core_text)
     if not all(core.letters_at(start) for start in (_LANGUAGE, _COUNTRY)):
         return False
+    if any(core.number(start, 36) < _YEAR_2018 for start in (_CREATED, _UPDATED)):
+        return False
     return core.length >= _VENDORS + (12 if core.number(_IS_RANGE, 1) else core.number(_MAX_VENDOR, 16))
 
 
@@ -135,8 +150,54 @@ def is_us_privacy_string(text: str) -> bool:
 
 
 def is_gpp_string(text: str) -> bool:
-    """Whether the text has the outer form of a GPP string of version 1, with at least one section."""
-    return _GPP_STRING.fullmatch(text) is not None
+    """Whether the text is a GPP string of version 1, whose header names its sections, each in its form."""
+    if not _GPP_STRING.fullmatch(text):
+        return False
+    sections = _sections_of(text)
+    return bool(sections) and all(_is_section(number, section) for number, section in sections.items())
+
+
+def _sections_of(text: str) -> Mapping[int, str]:
+    """The sections of a GPP string by their ids; none where header and sections do not agree."""
+    header, *sections = text.split("~")
+    ids = _read_ids(_bits_of(header)[_GPP_IDS:])
+    return dict(zip(ids, sections, strict=True)) if len(ids) == len(sections) else {}
+
+
+def _is_section(number: int, text: str) -> bool:
+    if number == 2:
+        return is_tcf_string(text)
+    if number == 6:
+        return is_us_privacy_string(text)
+    return (_US_SECTION if number in _US_SECTIONS else _OTHER_SECTION).fullmatch(text) is not None
+
+
+def _read_ids(bits: str) -> list[int]:
+    """The ids that a range of Fibonacci integers holds, each told by its distance from the one before."""
+    ids, rest = [0], bits[12:]
+    for _ in range(int(bits[:12] or "0", 2)):
+        is_group, rest = rest[:1] == "1", rest[1:]
+        first, rest = _read_fibonacci(rest)
+        width, rest = _read_fibonacci(rest) if is_group else (0, rest)
+        if not first or (is_group and not width) or len(ids) > _MOST_SECTIONS:
+            return []
+        start = ids[-1] + first
+        ids += range(start, start + min(width, _MOST_SECTIONS) + 1)
+    return ids[1:]
+
+
+def _read_fibonacci(bits: str) -> tuple[int, str]:
+    """The integer that the bits begin with, in Fibonacci coding, and the bits behind it; 0 for none."""
+    end = bits.find("11") + 1
+    number, weight, following = 0, 1, 2
+    for bit in bits[:end]:
+        number += weight * (bit == "1")
+        weight, following = following, weight + following
+    return number, bits[end + 1 :]
+
+
+def _bits_of(text: str) -> str:
+    return "".join(f"{_BASE64URL.index(letter):06b}" for letter in text)
 
 
 _IS_STRING: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType(

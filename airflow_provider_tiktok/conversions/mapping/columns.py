@@ -33,10 +33,15 @@ def getter(column: str) -> Getter:
     way = nested.way_of(column)
     if len(way) == 1:
         return methodcaller("get", column)
+    is_list = nested.is_list_way(column)
 
     def get(row: Record) -> Any:
         raw = row.get(column)
-        found = nested.find(row, way) if raw is None else raw
+        if raw is not None:
+            return raw
+        found = nested.find(row, way)
+        if found is nested.ABSENT or (is_list and None in found):
+            nested.check_not_blocked(row, way)
         return None if found is nested.ABSENT else found
 
     return get
@@ -73,7 +78,7 @@ class KeyColumns:
             try:
                 text = to_id(get(row))
                 if text is not None and (draft.nulls.holds(text) or self._nulls.holds(text)):
-                    draft.leave_out(self._path or self.argument)
+                    draft.leave_out(self._path or self.argument, text)
                     text = None
                 if text is None:
                     remedy = f"{self.argument} needs a value in column {name!r} of every row."

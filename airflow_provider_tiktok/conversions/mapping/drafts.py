@@ -25,9 +25,8 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
 from airflow_provider_tiktok.conversions.readers import LEFT_OUT, Reader
 from airflow_provider_tiktok.conversions.values import (
     IDS,
-    NULL_MARKER,
-    NULL_MARKER_REMEDY,
     NullValues,
+    reason_of_nothing,
     single_errors,
     usable_part,
 )
@@ -120,9 +119,9 @@ class Draft:
         for one in single_errors(error, path=field.path):
             self.violations.append(Violation(one.path, one.rule, one.remedy, is_fatal=False))
 
-    def leave_out(self, path: str) -> None:
-        """Takes down a null marker."""
-        self.dropped.append(Drop(path, NULL_MARKER, NULL_MARKER_REMEDY))
+    def leave_out(self, path: str, raw: object) -> None:
+        """Takes down a text that stands for no value."""
+        self.dropped.append(Drop(path, *reason_of_nothing(raw)))
 
     def read(self, field: Field, raw: object, reader: Reader | None = None) -> Any:
         """The typed value without null markers, which are taken down; ``None`` for no value.
@@ -131,7 +130,7 @@ class Draft:
         :raises RowLeftOut: the reader says so.
         """
         if self._is_null(field, raw) and not (reader and (reader.answers_nothing or reader.lists(raw))):
-            return self.leave_out(field.path)
+            return self.leave_out(field.path, raw)
         try:
             given = raw if reader is None or reader.convert is None else reader.convert(raw)
             if given is LEFT_OUT:
@@ -139,7 +138,7 @@ class Draft:
             value = field.convert(given)
         except EventError:
             if (field.is_figure or reader) and isinstance(raw, str) and IDS.holds(raw):
-                return self.leave_out(field.path)
+                return self.leave_out(field.path, raw)
             raise
         if isinstance(given, str) and isinstance(value, str) and given is raw:
             return value
@@ -162,7 +161,7 @@ class Draft:
             if value.content_id is None or self._real(FIELDS[CONTENT_ID], value.content_id) is not None:
                 return value
             return replace(value, content_id=None)
-        return self.leave_out(field.path) if self._is_null(field, value) else value
+        return self.leave_out(field.path, value) if self._is_null(field, value) else value
 
     def _is_null(self, field: Field, raw: object) -> bool:
         if self.nulls and self.nulls.holds(raw):

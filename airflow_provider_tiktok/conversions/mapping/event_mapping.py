@@ -53,10 +53,9 @@ from airflow_provider_tiktok.conversions.mapping.reading import (
 )
 from airflow_provider_tiktok.conversions.mapping.zip_codes import settle_zip_code
 from airflow_provider_tiktok.conversions.values import (
-    NULL_MARKER,
-    NULL_MARKER_REMEDY,
     NullValues,
     closest_name,
+    reason_of_nothing,
     single_errors,
     to_event_time,
 )
@@ -457,13 +456,18 @@ def _constant(field: Field, constant: object) -> Any:
         value = field.convert(constant)
         problems = [] if value is not None else [EventError("missing", remedy="Give a value.")]
         if field.nulls and isinstance(value, str) and field.nulls.holds(value):
-            problems = [EventError(NULL_MARKER, remedy=NULL_MARKER_REMEDY)]
+            problems = [_nothing(value)]
     except Exception as error:
         value, problems = None, single_errors(error, path="")
     if problems:
         told = " ".join(f"{one.remedy} ({f'{one.path} {one.rule}'.strip()})" for one in problems)
         raise ConfigurationError(f"{told} Found in defaults[{field.path!r}].")
     return value
+
+
+def _nothing(value: str) -> EventError:
+    reason, remedy = reason_of_nothing(value)
+    return EventError(reason, remedy=remedy)
 
 
 def _zone(timezone: str | tzinfo | None) -> tzinfo | None:

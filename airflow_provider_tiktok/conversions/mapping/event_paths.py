@@ -52,6 +52,7 @@ from airflow_provider_tiktok.conversions.values import (
     to_quantity,
     to_text,
     to_texts,
+    to_token,
 )
 
 
@@ -115,7 +116,7 @@ _FIGURES = (to_event_time, to_number, to_integer, to_count, to_quantity, to_curr
 def _fields_of(section: str, converters: Mapping[str, Converter], *, prefix: str) -> Iterator[Field]:
     for name, convert in converters.items():
         path = prefix + name
-        is_text = section in STRUCTS and convert in (to_text, to_id, to_texts, to_ids)
+        is_text = section in STRUCTS and convert in (to_text, to_token, to_id, to_texts, to_ids)
         nulls = _NULLS.get(path, IDS if is_text else None)
         is_collected = convert in (to_texts, to_ids, to_contents)
         yield Field(path, section, name, convert, is_collected, nulls, is_figure=convert in _FIGURES)
@@ -198,7 +199,7 @@ FLAT_PATHS: Mapping[str, str] = {
 """Every name that a flat record may use, and its path."""
 
 EVENT_NAMES: Mapping[str, Field] = {
-    spelling: Field("event", "event", name, to_text, nulls=IDS)
+    spelling: Field("event", "event", name, to_token, nulls=IDS)
     for name in ("event_name", "custom_event_name")
     for spelling in _spellings(name)
 }

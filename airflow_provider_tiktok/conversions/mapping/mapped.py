@@ -250,7 +250,10 @@ def _find_part(member: object, part: _Part) -> Any:
     if isinstance(member, _Flat):
         return member.record.get(part.column)
     found = nested.find(member, part.way)
-    return None if found is nested.ABSENT else found
+    if found is not nested.ABSENT:
+        return found
+    nested.check_not_blocked(member, part.way)
+    return None
 
 
 class _Flat(Struct, frozen=True):
@@ -282,7 +285,13 @@ class ItemList:
         if any(record.get(part.column) is not None for part in self._parts):
             return [_Flat(record)]
         found = nested.find(record, self._way)
-        return None if found is nested.ABSENT else found
+        if found is not nested.ABSENT:
+            return found
+        single = nested.find(record, self._way[:-1])
+        if any(nested.has(single, part.way) for part in self._parts):
+            return [single]  # an object in place of a list of one, as programs that read XML give it
+        nested.check_not_blocked(record, self._way)
+        return None
 
     def convert(self, raw: object) -> Any:
         """The typed items of the members; one of which nothing is left is no item."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from airflow_provider_tiktok.conversions.values import from_json, to_text
+from airflow_provider_tiktok.conversions.values import IDS, from_json, plain_value, refusal, to_text
 
 ABSENT: Final = object()
 """There is nothing at the end of the way, not even a null."""
@@ -114,6 +114,8 @@ def find(row: object, way: Way) -> Any:
         return row
     inside, step = opened(row), way[0]
     if isinstance(inside, Mapping):
+        if _is_single(inside, way):
+            return _find_in_each([inside], way[1:])
         return _find_in_object(inside, way) if isinstance(step, str) and step != EVERY else ABSENT
     if inside is None:
         return ABSENT
@@ -125,6 +127,11 @@ def find(row: object, way: Way) -> Any:
     if _is_place(step) and int(step) < len(inside):
         return find(inside[int(step)], way[1:])
     return ABSENT
+
+
+def _is_single(inside: Mapping[Any, Any], way: Way) -> bool:
+    """Whether an object stands in place of a list of one, as programs give it that read XML."""
+    return way[0] == EVERY and len(way) > 1 and _has_step(inside, way[1:])
 
 
 def _find_in_object(inside: Mapping[Any, Any], way: Way) -> Any:
@@ -148,6 +155,53 @@ def _find_in_each(members: Sequence[Any], way: Way) -> list[Any]:
         else:
             found.append(None if one is ABSENT else one)
     return found
+
+
+def check_not_blocked(row: object, way: Way) -> None:
+    """Passes if nothing stands in the way of a value that was not found.
+
+    :raises EventError: something stands there that holds no such value, such as plain text among objects.
+    """
+    if _is_blocked(row, way):
+        raise refusal("nothing_inside")
+
+
+def _is_blocked(value: object, way: Way) -> bool:
+    """Whether the way ends at something that it cannot lead into."""
+    if not way:
+        return False
+    inside, step = opened(value), way[0]
+    if not inside:
+        return inside is None and not _is_nothing(value)
+    if isinstance(inside, Mapping):
+        if not isinstance(step, str) or step == EVERY:
+            return not _is_single(inside, way)
+        return _is_blocked_in_object(inside, way)
+    if step == EVERY:
+        return any(_is_blocked(member, way[1:]) for member in inside)
+    if isinstance(step, Where):
+        return not any(isinstance(opened(member), Mapping) or _is_nothing(member) for member in inside)
+    return not _is_place(step) or (int(step) < len(inside) and _is_blocked(inside[int(step)], way[1:]))
+
+
+def _is_blocked_in_object(inside: Mapping[Any, Any], way: Way) -> bool:
+    key = ""
+    for length, step in enumerate(way, 1):
+        if not isinstance(step, str) or step == EVERY:
+            break
+        key = f"{key}.{step}" if key else step
+        if key in inside and _is_blocked(inside[key], way[length:]):
+            return True
+    return False
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether a value says that there is no object: programs also write ``False`` for that."""
+    if isinstance(value, str | bytes | bytearray | memoryview) or value is None:
+        text = to_text(value)
+        return text is None or IDS.holds(text)
+    plain = plain_value(value)
+    return plain is None or plain is False or plain != plain
 
 
 def _says(member: object, step: Where) -> bool:
@@ -206,8 +260,10 @@ def may_lead(value: object, way: Way) -> bool:
     Members of a list that are there must be objects with the name that every one of them is asked for.
     """
     inside, step = _opened_quietly(value), way[0]
-    if inside is None or isinstance(inside, Mapping):
-        return inside is not None and isinstance(step, str) and step != EVERY
+    if inside is None:
+        return False
+    if isinstance(inside, Mapping):
+        return (isinstance(step, str) and step != EVERY) or _is_single(inside, way)
     if step == EVERY:
         return not inside or len(way) == 1 or any(_has_step(member, way[1:]) for member in inside)
     if isinstance(step, Where):

@@ -46,6 +46,7 @@ from airflow_provider_tiktok.conversions.values.null_markers import (
     ZIP_CODES,
     NullRule,
     NullValues,
+    reason_of_nothing,
     spellings_of_nothing,
 )
 from airflow_provider_tiktok.conversions.values.refusals import (
@@ -73,6 +74,7 @@ from airflow_provider_tiktok.conversions.values.scalars import (
     to_number,
     to_quantity,
     to_text,
+    to_token,
 )
 from airflow_provider_tiktok.conversions.values.times import (
     to_event_time,
@@ -107,6 +109,7 @@ __all__ = [
     "mask_emails",
     "plain_value",
     "public_address",
+    "reason_of_nothing",
     "refusal",
     "shown_name",
     "single_errors",
@@ -126,6 +129,7 @@ __all__ = [
     "to_quantity",
     "to_text",
     "to_texts",
+    "to_token",
     "unknown_field",
     "usable_part",
 ]

@@ -17,6 +17,7 @@ from airflow_provider_tiktok.conversions.events import (
     Id,
     Mileage,
     Quantity,
+    Token,
 )
 from airflow_provider_tiktok.conversions.values.compounds import (
     to_fields,
@@ -37,6 +38,7 @@ from airflow_provider_tiktok.conversions.values.scalars import (
     to_number,
     to_quantity,
     to_text,
+    to_token,
 )
 
 
@@ -65,6 +67,7 @@ def to_mileage(raw: object) -> dict[str, Any] | None:
 _BY_ANNOTATION: Mapping[Any, Converter] = {
     str: to_text,
     Id: to_id,
+    Token: to_token,
     Currency: to_currency,
     Count: to_count,
     Quantity: to_quantity,

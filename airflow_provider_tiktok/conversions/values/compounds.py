@@ -34,6 +34,7 @@ from airflow_provider_tiktok.conversions.values.scalars import (
     to_number,
     to_text,
 )
+from airflow_provider_tiktok.conversions.values.visible import trimmed
 
 _MAX_DEPTH = 8
 
@@ -162,7 +163,7 @@ def _from_json(raw: object, *, opening: str) -> object:
     """What JSON text says that starts with the opening bracket; everything else as it is."""
     if not isinstance(raw, str):
         return raw
-    text = str.strip(raw)
+    text = trimmed(raw)
     return from_json(text) if text.startswith(opening) else text or None
 
 

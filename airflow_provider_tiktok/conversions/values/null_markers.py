@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
+from airflow_provider_tiktok.conversions.values.macros import UNRESOLVED, UNRESOLVED_REMEDY, is_macro
 from airflow_provider_tiktok.conversions.values.scalars import to_text
 
 NULL_MARKER: Final = "null_marker"
@@ -86,7 +87,11 @@ class NullRule(Struct, frozen=True, kw_only=True):
     also: frozenset[str] = frozenset()
 
     def holds(self, text: str) -> bool:
-        """Whether the text stands for no value."""
+        """Whether the text stands for no value: a null marker, or a macro that nobody filled in."""
+        return is_macro(text, in_brackets=not self.has_names) or self.holds_marker(text)
+
+    def holds_marker(self, text: str) -> bool:
+        """Whether the text is a null marker."""
         if len(text) > _LONGEST or "@" in text or (text.isascii() and not _MAY_BE.match(text)):
             return False
         plain = text.strip().casefold()
@@ -135,6 +140,13 @@ DEVICES: Final = NullRule(is_nil_real=True)
 
 ADDRESSES: Final = NullRule(real=frozenset({"unknown"}))
 """Network addresses, of which another rule knows what proxies write for an unknown one."""
+
+
+def reason_of_nothing(raw: object) -> tuple[str, str]:
+    """Why a text that stands for no value does so, and what a person can do about it."""
+    if isinstance(raw, str) and is_macro(raw) and not IDS.holds_marker(raw):
+        return UNRESOLVED, UNRESOLVED_REMEDY
+    return NULL_MARKER, NULL_MARKER_REMEDY
 
 
 class NullValues:

@@ -27,6 +27,9 @@ REMEDIES: Mapping[str, str] = {
     "inexact_float": "Cast the column to text: this number went through a float and may have lost digits.",
     "not_a_boolean": "Give true or false, 1 or 0, yes or no.",
     "not_an_object": "Give an object (column name to value), or its JSON text.",
+    "nothing_inside": (
+        "The mapping looks inside of this value: give an object or a list, or its JSON text, or nothing."
+    ),
     "not_json": "Give JSON: an array in [ ] or an object in { }, with double quotes.",
     "not_a_time": "Give Unix seconds, text such as 2026-11-26 10:00:00+01:00, or a date and time.",
     "naive_time": "Name the time zone of times that carry none in the argument timezone.",

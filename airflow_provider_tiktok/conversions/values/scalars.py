@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from airflow_provider_tiktok.conversions.values.refusals import refusal
+from airflow_provider_tiktok.conversions.values.visible import trimmed, visible
 
 Converter = Callable[[object], Any]
 """One raw value to one typed value; ``None`` for none; ``EventError`` for a value that will not do."""
@@ -77,7 +79,7 @@ def to_number(raw: object) -> Decimal | None:
 def _number_of(raw: object) -> Decimal | None:
     raw = plain_value(raw)
     if isinstance(raw, str):
-        return _number_of_text(str.strip(raw))
+        return _number_of_text(trimmed(raw))
     if isinstance(raw, float):
         return Decimal(float.__repr__(raw))
     if isinstance(raw, int) and not isinstance(raw, bool):
@@ -155,7 +157,7 @@ def to_boolean(raw: object) -> bool | None:
         return raw
     raw = plain_value(raw)
     if isinstance(raw, str):
-        raw = str.strip(raw).casefold()
+        raw = trimmed(raw).casefold()
         if not raw or raw == _NAN:
             return None
         truth = _TRUTHS.get(raw)
@@ -195,7 +197,7 @@ def to_consent(raw: object) -> bool | None:
     if raw is None or (isinstance(raw, float | Decimal) and math.isnan(raw)):
         return None
     if isinstance(raw, str):
-        text = raw.strip()
+        text = trimmed(raw)
         if not text:
             return None
         word = re.sub(r"(?<=[td])[ _-](?=in|out)", "", text.casefold()) if len(text) <= _LONGEST_WORD else ""
@@ -216,13 +218,13 @@ def _truth_of_number(raw: object) -> bool | None:
 
 
 def to_text(raw: object) -> str | None:
-    """The text without white space around it.
+    """The text without white space, and characters that cannot be seen, around it.
 
     Numbers become their digits: 123, 123.0 and ``Decimal("123.00")`` are all "123", which is what an id
     column looks like after a detour through floats; 1.5 is "1.5". A float beyond 2^53 is refused, since an
     id of that length has lost its last digits.
     """
-    text = raw.strip() if type(raw) is str else _text_of(plain_value(raw))
+    text = trimmed(raw) if type(raw) is str else _text_of(plain_value(raw))
     if not text:
         return None
     if not text.isascii() and not is_unicode(text):
@@ -247,6 +249,12 @@ _AS_FORMULA = re.compile(r"=(\"{1,2})([^\"]+)\1")
 _QUOTES = ("'", '"')
 
 
+def to_token(raw: object) -> str | None:
+    """The text of a name or code, without characters that cannot be seen."""
+    text = to_text(raw)
+    return None if text is None else visible(text) or None
+
+
 def to_id(raw: object) -> str | None:
     """The text of an id, as it was before a spreadsheet or a data frame had it.
 
@@ -254,7 +262,7 @@ def to_id(raw: object) -> str | None:
     back in scientific notation, or as a float of more digits than floats keep, has lost digits and is
     refused: two orders would have one id.
     """
-    text = to_text(raw)
+    text = to_token(raw)
     if text is None or len(text) > _LONGEST_ODD_ID:
         return text
     text = _unwrapped(text)
@@ -282,9 +290,10 @@ def _unwrapped(text: str) -> str:
 
 def to_currency(raw: object) -> str | None:
     """The code of a currency in capitals; signs and names are refused, since they stand for several."""
-    text = to_text(raw)
+    text = to_token(raw)
     if text is None:
         return None
+    text = unicodedata.normalize("NFKC", text)
     if len(text) == _LETTERS_OF_A_CURRENCY and text.isascii() and text.isalpha():
         return text.upper()
     raise refusal("not_a_currency_code")
@@ -334,7 +343,7 @@ def _text_of_bytes(raw: bytes | bytearray | memoryview) -> str:
     """
     octets = bytes(raw)
     try:
-        return octets.decode().strip()
+        return trimmed(octets.decode())
     except UnicodeDecodeError:
         pass  # raised below: the codec's error holds the bytes
     if len(octets) == _SHA_256_BYTES and _CONTROL.search(octets):
@@ -344,7 +353,7 @@ def _text_of_bytes(raw: bytes | bytearray | memoryview) -> str:
 
 _TEXT_BY_TYPE: Mapping[type, Callable[[Any], str | None]] = {
     NoneType: lambda raw: None,
-    str: str.strip,
+    str: trimmed,
     bool: _text_of_bool,  # before int in every bool's ancestry
     int: _text_of_integer,
     float: _text_of_float,
@@ -369,7 +378,7 @@ def literal_converter(allowed: tuple[str, ...]) -> Converter:
     spelling = {one.casefold(): one for one in allowed}
 
     def to_literal(raw: object) -> str | None:
-        text = to_text(raw)
+        text = to_token(raw)
         found = None if text is None else spelling.get(text.casefold())
         if text is not None and found is None:
             raise refusal("not_allowed", remedy=remedy)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_tiktok.conversions.values.refusals import refusal
 from airflow_provider_tiktok.conversions.values.scalars import NUMBER, plain_value, to_number
+from airflow_provider_tiktok.conversions.values.visible import trimmed
 
 _YEAR_2000 = 946_684_800
 _NO_SECONDS = 10**11
@@ -75,7 +76,7 @@ def to_event_time(raw: object, *, zone: tzinfo | None = None, takes_milliseconds
         return _checked_seconds(raw, takes_milliseconds=takes_milliseconds)
     value = plain_value(raw)
     if isinstance(value, str):
-        value = _time_of_text(str.strip(value))
+        value = _time_of_text(trimmed(value))
     if value is None:
         return None
     if isinstance(value, date):

@@ -6,10 +6,13 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_tiktok.conversions.liveramp.consent import (
+    Consent,
+    IncompleteConsent,
     is_gpp_string,
     is_tcf_string,
     is_us_privacy_string,
     needs_no_string,
+    read_consent,
 )
 from tests.conversions.liveramp.samples import TCF
 from tests.simulator.test_consent import GPP as SIMULATED_GPP
@@ -97,11 +100,47 @@ def test_other_text_is_no_us_privacy_string(text: str) -> None:
         "null",
         "GPP~yes",
         "D~B",
+        "DBACNY~null",
+        "DBABLA~null",
+        "DBABLA~undefined",
+        "DBABLA~1YNN",
+        "DBABMA~BVVqAAAAAAA.QA",  # says that it is a TC string
+        "DBACNYA~BVVqAAAAAAA.QA",  # one section of two
+        "DBABLA~BVVqAAAAAAA.QA~BAAAAABA.QA",
+        "DBAB~BVVqAAAAAAA.QA",  # a header that was cut off
+        "DBABLA~AVVqAAAAAAA.QA",  # of no version
+        "DBD___A~BVVqAAAAAAA",
     ],
 )
 def test_other_text_is_no_gpp_string(text: str) -> None:
     """A header, and a section behind it."""
     assert not is_gpp_string(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sections"),
+    [
+        ("DBABLA~BVVqAAAAAAA.QA", {7}),
+        (f"DBABMA~{PUBLISHED_TCF}", {2}),
+        (f"DBACNYA~{PUBLISHED_TCF}~1YNN", {2, 6}),
+        ("DBACLMA~BVVqAAAAAAA.QA~BAAAAABA.QA", {7, 9}),
+    ],
+)
+def test_a_gpp_string_holds_the_section_that_applies(text: str, sections: set[int]) -> None:
+    """The header says which it holds; another one beside it is a slip."""
+    assert is_gpp_string(text)
+    for sid in range(1, 30):
+        given = Consent(gpp=text, gpp_sid=str(sid))
+        if sid in sections:
+            assert read_consent(given) == given
+        else:
+            with pytest.raises(IncompleteConsent):
+                read_consent(given)
+
+
+def test_a_tc_string_of_zeros_is_none() -> None:
+    """Nobody consented in 1970."""
+    assert not is_tcf_string("C" + "A" * 60)
 
 
 def test_no_country_of_the_union_needs_no_string() -> None:

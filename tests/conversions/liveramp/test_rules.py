@@ -89,7 +89,7 @@ def test_unresolved_placeholders_never_leave(name: str) -> None:
 @pytest.mark.parametrize(
     ("properties", "warned"),
     [
-        ({"order_id": "{{ORDER}}"}, [("properties.order_id", "unresolved_template")]),
+        ({"order_id": "No. {{ORDER}}"}, [("properties.order_id", "unresolved_template")]),
         ({"value": "1", "currency": "usd"}, []),
     ],
 )

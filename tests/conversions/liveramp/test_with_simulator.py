@@ -266,7 +266,7 @@ def test_resending_gives_no_new_event(adapter: AdapterClient, simulator: Simulat
         {"user": {"envelope": ENVELOPE, "idfa": "6D92078A-8246-4BA4-AE5B-76104861E7DC"}},
         {"app": {"app_id": "id343200656"}},
         {"event_time": NOW + 3600},
-        {"event_id": "{{ORDER}}"},
+        {"event_id": "order-{{ORDER}}"},
         {"properties": {"value": "-1", "currency": "USD"}},
         {"properties": {"hint": "d" * 64}},
         {"properties": {"phone": "1"}},

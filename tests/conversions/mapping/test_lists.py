@@ -96,13 +96,28 @@ def test_items_are_found_in_every_form(source: str, tmp_path: Path) -> None:
     assert faults(event) == []
 
 
-@pytest.mark.parametrize(
-    "lines", [None, [], "", "[]", [None], [{}], [{"title": "x"}], {"sku": "A"}, "text", 5]
-)
+@pytest.mark.parametrize("lines", [None, [], "", "[]", [None], [{}], [{"title": "x"}], {}, False, "N/A"])
 def test_where_there_are_no_items_there_are_none(lines: Any) -> None:
     """Neither an error nor an item."""
     event = event_of(EventMapping(ITEMS), {"lines": lines})
     assert (event.properties, faults(event)) == ({}, [])
+
+
+def test_an_object_in_place_of_a_list_is_its_one_item() -> None:
+    """Programs that read XML know no list of one."""
+    for lines in ({"sku": "A", "price": 2}, '{"sku": "A", "price": 2}'):
+        (item,) = event_of(EventMapping(ITEMS), {"lines": lines}).properties["contents"]
+        assert (item.content_id, item.price) == ("A", 2)
+    rules = EventMapping({"properties.content_ids": "lines[].sku"})
+    assert event_of(rules, {"lines": {"sku": "A"}}).properties["content_ids"] == ("A",)
+
+
+@pytest.mark.parametrize("lines", ["text", 5, {"0": {"sku": "A"}}, '"text"', True])
+def test_what_holds_no_items_is_told(lines: Any) -> None:
+    """No item is lost without a word."""
+    event = event_of(EventMapping(ITEMS), {"lines": lines})
+    assert event.properties == {}
+    assert [one.rule for one in event.violations] == ["nothing_inside"]
 
 
 def test_items_of_lists_in_a_list_are_all_of_them() -> None:

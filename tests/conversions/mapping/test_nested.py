@@ -109,12 +109,40 @@ def test_keys_may_have_points() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, "", " ", "text", "null", 5, True, [], {}, "[]", "{}", '"text"', object()]
+    "data", [None, "", " ", "null", "N/A", False, float("nan"), pd.NA, [], {}, "[]", "{}", b" "]
 )
 def test_where_nothing_is_nested_there_is_nothing(data: Any) -> None:
     """Neither an error nor a value."""
     assert getter("data.revenue")({"data": data}) is None
     assert not has({"data": data}, ["data", "revenue"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "text",
+        b"text",
+        5,
+        0,
+        True,
+        '"text"',
+        [1],
+        "[1]",
+        [{"revenue": 1}],
+        [["revenue", 1]],
+        {"revenue": "no"},
+    ],
+)
+def test_what_stands_in_the_way_is_told(data: Any) -> None:
+    """Whatever holds no object, among objects: the value that was to be found there is not silently absent."""
+    with pytest.raises(EventError, match="nothing_inside"):
+        getter("data.revenue.total")({"data": data})
+
+
+def test_a_value_behind_another_name_is_found_past_what_stands_in_the_way() -> None:
+    """A column of the whole name, and a key with a point, come first."""
+    assert getter("data.revenue")({"data": "text", "data.revenue": 5}) == 5
+    assert getter("a.b.c")({"a": {"b": "text", "b.c": 5}}) == 5
 
 
 @pytest.mark.parametrize(
