@@ -80,15 +80,17 @@ class IdentityRules(Struct, frozen=True, kw_only=True):
         :param country: a code of two or three letters of ISO 3166; anything else gives ``UNKNOWN_REGION``,
             since names are not translated. ``None`` and blank leave the default.
         """
-        code = (country or "").strip().lower()
-        if not code:
+        if not (country or "").strip():
             return self
-        return _with_region(self, _region_of(code))
+        code = country_code_of(country or "")
+        return _with_region(self, code.upper() if code else UNKNOWN_REGION)
 
 
-def _region_of(code: str) -> str:
+def country_code_of(text: str) -> str | None:
+    """The code of two small letters, from one of two or three letters; ``None`` for any other text."""
+    code = text.strip().lower()
     code = _ALPHA_3.get(code) or _OTHER_CODES.get(code, code)
-    return code.upper() if code in COUNTRY_CODES else UNKNOWN_REGION
+    return code if code in COUNTRY_CODES else None
 
 
 @lru_cache(maxsize=1024)

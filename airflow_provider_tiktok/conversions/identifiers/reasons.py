@@ -99,7 +99,7 @@ _REASONS: Final[Mapping[str, _Reason]] = MappingProxyType(
             "Nothing to repair: nobody has this number.",
         ),
         "not_a_country_code": _Reason(
-            "a country that is not two letters of ISO 3166",
+            "a country that is not a code of ISO 3166",
             "Map a column of two-letter codes, such as GB for the United Kingdom.",
         ),
         "not_an_advertising_id": _Reason(

@@ -16,7 +16,7 @@ from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import Digest
 from airflow_provider_tiktok.conversions.identifiers.browsers import att_status_of, locale_of
 from airflow_provider_tiktok.conversions.identifiers.emails import normalise_email, split_emails
-from airflow_provider_tiktok.conversions.identifiers.options import COUNTRY_CODES, IdentityRules
+from airflow_provider_tiktok.conversions.identifiers.options import IdentityRules, country_code_of
 from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone, split_phones
 from airflow_provider_tiktok.conversions.identifiers.text import (
     is_digest,
@@ -110,11 +110,11 @@ def normalise_place(text: str, _rules: IdentityRules) -> str:
 
 
 def normalise_country(text: str, _rules: IdentityRules) -> str:
-    """ISO 3166 alpha-2 in lower case; names of countries are not translated."""
-    lowered = text.lower()
-    if lowered not in COUNTRY_CODES:
+    """ISO 3166 alpha-2 in lower case, also from alpha-3; names of countries are not translated."""
+    code = country_code_of(text)
+    if code is None:
         raise EventError("not_a_country_code")
-    return lowered
+    return code
 
 
 def normalise_idfa(text: str, _rules: IdentityRules) -> str:

@@ -21,20 +21,22 @@ _MOST_LOST: Final = 2
 """Codes begin with two zeros at most, but for a few that nobody lives under."""
 
 _DIGITS_OF: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("us", "usa", "pr"), 5),
+    **dict.fromkeys(("us", "usa", "pr", "pri"), 5),
     **dict.fromkeys(("de", "es", "fi", "fr", "it", "mx", "kr"), 5),
-    **dict.fromkeys(("cn", "ro", "sg"), 6),
-    **dict.fromkeys(("au", "no"), 4),
+    **dict.fromkeys(("deu", "esp", "fin", "fra", "ita", "mex", "kor"), 5),
+    **dict.fromkeys(("cn", "ro", "sg", "chn", "rou", "sgp"), 6),
+    **dict.fromkeys(("au", "no", "aus", "nor"), 4),
 }
 """Digits of a zip code, by country in lower case, where codes have one length and some begin with a zero."""
 
 _PLUS_FOUR: Final = re.compile(r"([0-9]{3,5})[ -]?([0-9]{4})")
-_WITH_PLUS_FOUR: Final = frozenset({"us", "usa", "pr"})
+_WITH_PLUS_FOUR: Final = frozenset({"us", "usa", "pr", "pri"})
+_CODE: Final = re.compile(r"\s*[A-Za-z]{2,3}\s*")
 _MAY_LACK_ZERO: Final = re.compile(r"[0-9]{3,4}")
 
 _MAP_THE_COUNTRY: Final = (
-    "Map user.country, or cast the column of zip codes to text with the zeros they begin with: as a number, "
-    "02138 is 2138."
+    "Map user.country to a code of ISO 3166, or cast the column of zip codes to text with the zeros they "
+    "begin with: as a number, 02138 is 2138."
 )
 
 
@@ -42,7 +44,7 @@ def settle_zip_code(draft: Draft) -> None:
     """Gives a zip code of digits the zeros back that it has lost, or warns where nobody can say."""
     user = draft.values["user"]
     code, country = user["zip_code"], user.get("country")
-    if country is not None:
+    if country is not None and _CODE.fullmatch(country):
         user["zip_code"] = _whole(code, country=country.strip().lower())
     elif _MAY_LACK_ZERO.fullmatch(code):
         draft.violations.append(Violation(_PATH, "zero_may_be_lost", _MAP_THE_COUNTRY, is_fatal=False))

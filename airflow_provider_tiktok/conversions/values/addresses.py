@@ -19,6 +19,8 @@ _DOCUMENTATION_NETWORKS: Final = tuple(
 )
 
 _LONGEST_CHAIN: Final = 1000
+_BETWEEN: Final = re.compile(r",|(?<=[0-9A-Fa-f:\]\"'])\s+(?=[0-9A-Fa-f:\[\"'])")
+_LIST: Final = re.compile(r"\s*[\[({]\s*[\"']")
 _WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]+)(?:%[\w.-]+)?\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 _WITH_ZONE: Final = re.compile(r"([0-9A-Fa-f:.]+)%[\w.-]+")
 _WHOLE_MASK: Final = re.compile(r"([0-9.]+)/32|([0-9A-Fa-f:.]+)/128")
@@ -49,7 +51,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 def _addresses_of(text: str) -> Iterator[tuple[str, IPv4Address | IPv6Address]]:
     """Every address of a chain, with its spelling."""
-    for part in text.split(","):
+    for part in _BETWEEN.split(text.strip("[](){} ") if _LIST.match(text) else text):
         bare = _bare(part)
         try:
             address = ip_address(bare)
@@ -63,10 +65,8 @@ def _addresses_of(text: str) -> Iterator[tuple[str, IPv4Address | IPv6Address]]:
 
 def _bare(part: str) -> str:
     """One part of a chain without what may stand around its address; RFC 7239 writes ``for="[…]:port"``."""
-    bare = part.partition(";")[0].strip()
-    if bare[:4].lower() == "for=":
-        bare = bare[4:]
-    bare = bare.strip('" ')
+    pairs = [one.strip() for one in part.split(";")]
+    bare = next((one[4:] for one in pairs if one[:4].lower() == "for="), pairs[0]).strip("\"' ")
     for pattern in (_WITH_PORT, _WITH_ZONE, _WHOLE_MASK):
         match = pattern.fullmatch(bare)
         if match is not None:

@@ -105,6 +105,7 @@ def _time_of_text(text: str) -> Decimal | date | None:
 
 def _moment_of(text: str) -> datetime:
     """The date and time that the text writes, without a zone where it names none."""
+    text = text.replace("\N{MINUS SIGN}", "-")  # which ISO 8601 has for offsets
     clock = _WITH_SEPARATORS.fullmatch(text) or _BASIC.fullmatch(text)
     if clock is not None:
         *parts, zone = clock.groups()
