@@ -62,6 +62,22 @@ and other type checkers report an argument that is misspelt or has the wrong typ
 
 _PIPE = r"\|"
 _IN_LETTERS = "dead letters, which need it to be sent again"
+_IN_SOME_LETTERS = "dead letters of a source without an order, whose rows cannot be found again"
+_KINDS = {
+    "database": "cells of the database",
+    "log": "printed logs",
+    "file": "log and other files",
+    "letters": "letter files",
+    "webhook": "messages",
+    "page": "answers of the page",
+    "StatsD": "metrics",
+    "REST": "answers of Airflow",
+}
+_SEARCHED = """## Searched and found
+
+As `make test-privacy` last saw it. Airflow itself keeps the input of a run in `dag_run.conf`, and there the
+input's values are, and nowhere else. On a whole Airflow all that its earlier runs left is searched again.
+"""
 
 
 def pages() -> dict[str, str]:
@@ -159,24 +175,31 @@ def _as_markdown(docstring: str) -> str:
 def _privacy() -> Iterator[str]:
     from tests.privacy.canaries import PEOPLE, SECRETS
     from tests.privacy.protections import PROTECTIONS
-    from tests.privacy.test_canary import SCENARIOS
+    from tests.privacy.record import read
+    from tests.privacy.scenarios import SCENARIOS
+    from tests.privacy.test_whole_airflow import WHOLE
 
     yield from ("## Planted", "", "| value | where it may be found |", "|---|---|")
     for one in (*PEOPLE, *SECRETS):
-        yield f"| {one.field} | {_IN_LETTERS if one.in_letters else 'nowhere'} |"
+        place = _IN_LETTERS if one.in_letters else _IN_SOME_LETTERS if one.is_sent else "nowhere"
+        yield f"| {one.field} | {place} |"
     yield from (
         "",
         "## Runs",
         "",
-        "| run | tasks | records | the platform | found |",
+        "| run | tasks | records | the platform | the webhook's receiver |",
         "|---|---|---|---|---|",
     )
-    for name, (part, is_spoilt, faults) in SCENARIOS.items():
-        state, does = (
-            "spoilt in every field" if is_spoilt else "good",
-            "echoes" if "ECHO" in str(faults) else "answers",
-        )
-        yield f"| {name} | {part} | {state} | {'drops' if 'drop' in str(faults) else does} | nothing |"
+    for name, run in SCENARIOS.items():
+        state = "spoilt in every field" if run.is_spoilt else "good"
+        yield f"| {name} | {run.part} | {state} | {run.platform} | {run.receiver} |"
+    yield from ("", _SEARCHED, "", f"| run | {' | '.join(_KINDS.values())} | bytes | found |")
+    yield "|---" * (3 + len(_KINDS)) + "|"
+    searched = read()
+    for name in (*SCENARIOS, *WHOLE):
+        seen = searched.get(name, {"places": {}, "bytes": 0, "found": ["not searched yet"]})
+        counts = " | ".join(f"{seen['places'].get(kind, 0):,}" for kind in _KINDS)
+        yield f"| {name} | {counts} | {seen['bytes']:,} | {', '.join(seen['found']) or 'nothing'} |"
     yield from ("", "## Protections", "", "| protection | what for | fails without it |", "|---|---|---|")
     for name, protection in PROTECTIONS.items():
         yield f"| {name} | {protection.claim} | `{protection.test}` |"

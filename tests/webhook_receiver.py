@@ -29,14 +29,16 @@ class Received(NamedTuple):
 class Receiver:
     """What came in so far, and where to send it.
 
-    :param statuses: answered in turn, the last one for ever.
+    :param statuses: answered in turn, the last one for ever; 0: never anything.
     :param location: where a redirect leads.
+    :ivar says: what stands in every part of an answer.
     """
 
     def __init__(self, url: str, *, statuses: Sequence[int], location: str | None) -> None:
         self.url = url
         self.received: list[Received] = []
         self.statuses, self.location = list(statuses), location
+        self.says = ""
 
     def next_status(self) -> int:
         """The status of the next answer."""
@@ -46,17 +48,25 @@ class Receiver:
 @contextmanager
 def receiving(*, statuses: Sequence[int] = (200,), location: str | None = None) -> Iterator[Receiver]:
     """A receiver that listens on a free port."""
+    ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.received.append(Received(self.path, headers, body))
-            self.send_response(receiver.next_status())
+            status, said = receiver.next_status(), receiver.says.encode()
+            if not status:
+                ended.wait()
+                return
+            self.send_response(status, receiver.says or None)
             if receiver.location:
                 self.send_header("Location", receiver.location)
-            self.send_header("Content-Length", "0")
+            if said:
+                self.send_header("X-Said", receiver.says)
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
+            self.wfile.write(said)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -68,5 +78,6 @@ def receiving(*, statuses: Sequence[int] = (200,), location: str | None = None) 
         try:
             yield receiver
         finally:
+            ended.set()
             server.shutdown()
             thread.join()

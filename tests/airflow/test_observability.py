@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.end_to_end.dag_runs import migrated_database
+from tests.statsd_listener import Listener
 
 pytest.importorskip("airflow.providers.openlineage")
 pytest.importorskip("statsd")
@@ -72,28 +71,6 @@ class Seen(NamedTuple):
         name = f"observed.{task_id}"
         (found,) = (e for e in self.lineage if e["job"]["name"] == name and e["eventType"] == kind)
         return found
-
-
-class Listener:
-    """A StatsD server on loopback, in a thread."""
-
-    def __enter__(self) -> Listener:
-        self.lines: list[str] = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.sendto(b"end", ("127.0.0.1", self.port))  # after all that was sent before
-        self._thread.join()
-        self._socket.close()
-
-    def _listen(self) -> None:
-        while (packet := self._socket.recv(65_536)) != b"end":
-            self.lines.extend(packet.decode().splitlines())
 
 
 @pytest.fixture(scope="module")

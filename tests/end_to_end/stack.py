@@ -171,6 +171,15 @@ class Stack:
             text = reply.read()
         return json.loads(text) if text else None
 
+    def fetch(self, path: str) -> bytes:
+        """The answer as it is.
+
+        :raises RestError: the status is not of success.
+        """
+        with self._ask("GET", path, timeout_s=60) as reply:
+            text: bytes = reply.read()
+        return text
+
     def until(self, condition: Callable[[], Any], *, what: str, timeout_s: float, step_s: float = 0.1) -> Any:
         """The condition's value, once it has a true one.
 

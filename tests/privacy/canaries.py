@@ -14,11 +14,13 @@ import json
 import sqlite3
 import zlib
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus
+
+from tests.webhook_receiver import Received
 
 FORMS = ("clear", "percent-encoded", "Base64", "hex", "JSON-escaped")
 
@@ -28,7 +30,7 @@ class Canary(NamedTuple):
 
     :param field: the input that it stands in.
     :param in_letters: whether a dead letter may hold it, since an event cannot be sent again without it.
-    :param is_sent: whether it is sent as it is.
+    :param is_sent: whether it is sent as it is, and so kept where its row cannot be found again.
     """
 
     field: str
@@ -49,7 +51,7 @@ PEOPLE = (
     Canary("ttclid", "E.C.P.canary-click-8815", is_sent=True),
     Canary("ttp", "canary-cookie-31337", is_sent=True),
     Canary("idfa", "C0FFEE00-CA7A-4B1D-8CAF-0000CA7A4B1D", in_letters=True),
-    Canary("lead_id", "canary-lead-90210"),
+    Canary("lead_id", "canary-lead-90210", in_letters=True),
     Canary("page.url", "canary-basket-5561", in_letters=True),
     Canary("properties.description", "Canary Grey Poupon Extra", in_letters=True),
     Canary("event_id", "canary-order-1729", in_letters=True),
@@ -65,17 +67,25 @@ SECRETS = (
     Canary("parameter of a query", "canary.parameter@example.com"),
     Canary("secret in an object storage's address", "canary-storage-secret-9d4f"),
     Canary("password of another connection", "canary-bank-password-1618"),
+    Canary("header for LiveRamp", "canary-header-of-a-partner-2718"),
+    Canary("words of a webhook's receiver", "canary-words-of-a-receiver-1414"),
 )
-"""What stands in connections and arguments."""
+"""What stands in connections, in arguments, and in what a receiver of results answers."""
 
 ALL = (*PEOPLE, *SECRETS)
 
-SENT = {
-    "sending": (
-        "access token",
-        *(one.field for one in PEOPLE if (one.in_letters or one.is_sent) and one.field != "page.url"),
+_EVENT = (
+    "access token",
+    *(
+        one.field
+        for one in PEOPLE
+        if (one.in_letters or one.is_sent) and one.field not in ("page.url", "lead_id")
     ),
-    "query": ("access token", "event_id"),
+)
+SENT = {
+    **dict.fromkeys(("sending", "files", "python", "reporting"), _EVENT),
+    "service": tuple(field for field in _EVENT if field not in ("idfa", "properties.description")),
+    **dict.fromkeys(("query", "tables"), ("access token", "event_id")),
     "liveramp": ("identity envelope", "LiveRamp's configuration id"),
     "looking": ("access token",),
 }
@@ -105,7 +115,8 @@ def search(
 ) -> list[tuple[str, str, str]]:
     """Field, form and place of everything that is found.
 
-    :param places: name and content; letters have names that begin with ``letters``.
+    :param places: name and content; letters have names that begin with ``letters``, those of a source without
+        an order with ``letters: unordered``.
     """
     sought = [(one, set(forms_of(one.value))) for one in planted]
     found = set()
@@ -114,6 +125,8 @@ def search(
             low = text.lower()
             for one, forms in sought:
                 if one.in_letters and place.startswith("letters"):
+                    continue
+                if one.is_sent and place.startswith("letters: unordered"):
                     continue
                 found |= {(one.field, form, place) for form, sign in forms if sign in low}
     return sorted(found)
@@ -144,13 +157,10 @@ def files(folder: Path, *, besides: Iterable[str] = (".py", ".pyc")) -> Iterator
             yield f"{kind}: {path.name}", path.read_bytes()
 
 
-def kinds(places: Iterable[tuple[str, bytes]]) -> Mapping[str, int]:
-    """How many places of each kind there are."""
-    counts: dict[str, int] = {}
-    for name, _ in places:
-        kind = name.partition(":")[0]
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
+def messages(received: Iterable[Received]) -> Iterator[tuple[str, bytes]]:
+    """What a receiver of results got, but for its own address, which its owner gave."""
+    for one in received:
+        yield "webhook: message", repr((one.headers, one.body)).encode()
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok import simulator as remote
+from airflow_provider_tiktok.task.paths import as_path
 from tests.end_to_end.dag_runs import migrated_home
 from tests.privacy.canaries import PEOPLE, SECRETS
 from tests.webhook_receiver import Receiver, receiving
@@ -87,6 +88,7 @@ def connections(
             "extra": {
                 "placement_id": str(remote.DEFAULT_PLACEMENT_ID),
                 "origin": "https://shop.example.com",
+                "secret_headers": {"X-Partner": VALUES["header for LiveRamp"]},
                 "envelope_host": simulator.url,
             },
         },
@@ -105,7 +107,9 @@ def planted(
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
     def write(*, spoilt: bool = False) -> Path:
-        write_sources(tmp_path, spoilt=spoilt)
+        write_sources(tmp_path, spoilt=spoilt, receiver=webhook.url)
+        stored = json.loads((tmp_path / "stored_path.json").read_text())
+        as_path(stored).write_text((tmp_path / "records.jsonl").read_text())
         return tmp_path
 
     return write
@@ -162,8 +166,28 @@ def spoilt(number: int) -> dict[str, Any]:
 SPOILT = 9
 
 
-def write_sources(folder: Path, *, spoilt: bool) -> None:
-    """The records as JSON, JSON Lines, CSV and a table."""
+def asked_of_service(records: Any, *, receiver: str) -> dict[str, dict[str, Any]]:
+    """Inputs for the service's DAG, by their names: with people in them, and with a token where none belongs."""
+    user = {"email": "email", "phone": "phone", "externalId": "external_id", "ttclid": "ttclid", "ttp": "ttp"}
+    user |= {"ipAddress": "ip", "userAgent": "user_agent", "orderId": "event_id"}
+    common = {"demoMode": False, "webhookUrl": f"{receiver}/results?key={STORAGE_SECRET}"}
+    page = f"https://shop.example.com/?basket={VALUES['page.url']}"
+    event = {**{name: VALUES[field] for name, field in user.items()}, "eventSourceUrl": page, "value": 9.5}
+    return {
+        "one event": {"task": "send_event", **common, **event},
+        "many events": {"task": "send_batch_events", **common, "events": json.dumps(records)},
+        "a token": {"task": "list_pixels", **common, "my_tokan": VALUES["access token"]},
+    }
+
+
+STORAGE_SECRET = VALUES["secret in an object storage's address"]
+
+
+def write_sources(folder: Path, *, spoilt: bool, receiver: str) -> None:
+    """The records as JSON, JSON Lines, CSV and a table, and what else a DAG reads when it runs.
+
+    :param receiver: address of the server that results are posted to.
+    """
     from tests.privacy import conftest
 
     records = [conftest.spoilt(number) for number in range(SPOILT)] if spoilt else [record()]
@@ -178,6 +202,17 @@ def write_sources(folder: Path, *, spoilt: bool) -> None:
     with closing(sqlite3.connect(folder / "shop.db")) as database, database:
         database.execute(f"CREATE TABLE sales ({', '.join(row)})")
         database.execute(f"INSERT INTO sales VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
+        database.execute("CREATE TABLE sessions (kind, at, id, envelope, session, url, total)")
+        session = ("ViewContent", row["event_time"], VALUES["event_id"], VALUES["identity envelope"], "s-1")
+        page = f"https://shop.example.com/?basket={VALUES['page.url']}"
+        total = VALUES["email"] if spoilt else 9.5
+        database.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", (*session, page, total))
+        database.execute("CREATE TABLE kept (key PRIMARY KEY, envelope, refreshed_at, status)")
+    (folder / "sales.csv").write_text(f"{','.join(row)}\n{','.join(map(str, row.values()))}\n")
+    for name, address in _ADDRESSES.items():
+        told = f"{address or receiver + '/results'}?key={STORAGE_SECRET}"
+        (folder / f"{name}.json").write_text(json.dumps(told))
+    (folder / "asked.json").write_text(json.dumps(asked_of_service(records, receiver=receiver)))
     (folder / "parameter.json").write_text(json.dumps(VALUES["parameter of a query"]))
     envelope = {
         "key": 1,
@@ -192,4 +227,15 @@ def write_sources(folder: Path, *, spoilt: bool) -> None:
         **record(user={"envelope": VALUES["identity envelope"], "session_id": "s-1"}),
         "event": "CompletePayment",
     }
+    if spoilt:
+        event["properties"] = {"value": VALUES["email"]}
     (folder / "liveramp.json").write_text(json.dumps([event]))
+    (folder / "liveramp.jsonl").write_text(f"{json.dumps(event)}\n")
+
+
+_ADDRESSES = {
+    "stored_path": "memory://bucket/day.jsonl",
+    "stored_letters": "memory://bucket/letters.jsonl",
+    "webhook_url": "",
+}
+"""Name of a file to the address in it, which has a secret in its query; none: the receiver's."""

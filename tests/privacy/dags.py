@@ -13,7 +13,9 @@ import json
 from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, task, task_group
 from airflow_provider_tiktok.operators.liveramp import LiveRampRefreshEnvelopesOperator, LiveRampSendEventsOperator
+from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
 from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, TikTokListPixelsOperator
+from airflow_provider_tiktok.operators.receipts import TikTokReceiptOperator
 from airflow_provider_tiktok.operators.tiktok import (
     TikTokSendEventOperator,
     TikTokSendEventsOperator,
@@ -23,6 +25,12 @@ from airflow_provider_tiktok.task.hidden import Hidden
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
 from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.preview import TikTokPreviewOperator
+from airflow_provider_tiktok.transfers.python_to_tiktok import (
+    PythonToLiveRampOperator,
+    PythonToTikTokOperator,
+    tiktok_events_task,
+)
 from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
@@ -34,6 +42,13 @@ def read(name="records"):
 
 def fail():
     raise RuntimeError("a template of the author's fails")
+
+def give(rows):
+    yield from rows
+
+def give_and_break(rows):
+    yield from rows
+    raise ValueError(f"no such row: {{rows}}")
 
 arguments = {{
     "retries": 1,
@@ -47,6 +62,11 @@ mapped = {{
     "user.first_name": "first_name", "user.external_id": "external_id", "user.zip_code": "zip_code",
 }}
 offline = {{**arguments, "event_source": "offline", "mapping": mapped, "defaults": {{"event": "Purchase"}}}}
+session = {{
+    "event": "kind", "event_time": "at", "event_id": "id", "user.envelope": "envelope",
+    "user.session_id": "session", "page.url": "url", "properties.value": "total",
+}}
+liveramp = {{**arguments, "default_region": None}}
 
 with DAG({dag_id!r}, schedule=None, user_defined_macros={{"read": read, "fail": fail}}) as dag:
 """
@@ -83,7 +103,71 @@ PARTS: Mapping[str, str] = {
             task_id="refresh", envelopes=read("envelopes"), output_path=f"{FOLDER}/refreshed.jsonl", retries=1,
             retry_delay=timedelta(0), max_attempts_per_request=1,
         )
-        LiveRampSendEventsOperator(task_id="liveramp", events=read("liveramp"), **{**arguments, "default_region": None})
+        LiveRampRefreshEnvelopesOperator(
+            task_id="refresh_table", sql="SELECT id AS key, envelope, at AS refreshed_at FROM sessions",
+            sql_conn_id="shop", table="kept", require_consent="never", max_attempts_per_request=1,
+        )
+        LiveRampSendEventsOperator(task_id="liveramp", events=read("liveramp"), **liveramp)
+        SqlToLiveRampOperator(
+            task_id="table", sql="SELECT * FROM sessions WHERE id <> :other", sql_conn_id="shop",
+            parameters={"other": read("parameter")}, mapping=session, **liveramp
+        )
+        FilesToLiveRampOperator(task_id="files", path=f"{FOLDER}/liveramp.jsonl", **liveramp)
+        PythonToLiveRampOperator(
+            task_id="python", python_callable=give_and_break, op_args=[read("liveramp")], **liveramp
+        )
+    """,
+    "files": """
+        FilesToTikTokOperator(
+            task_id="query", path=f"{FOLDER}/records.jsonl", sql="SELECT * FROM files ORDER BY event_id",
+            order_by=["event_id"], **arguments
+        )
+        FilesToTikTokOperator(
+            task_id="unordered_query", path=f"{FOLDER}/records.jsonl", sql="SELECT * FROM files", **arguments
+        )
+        TikTokPreviewOperator(task_id="preview", path=f"{FOLDER}/records.jsonl", must_be_ready=True, **arguments)
+        SplitFilesOperator(task_id="stored_parts", path="{{ read('stored_path') }}")
+        FilesToTikTokOperator(
+            task_id="stored", path="{{ read('stored_path') }}", dead_letter_path="{{ read('stored_letters') }}",
+            result_webhook_url="{{ read('webhook_url') }}", **arguments
+        )
+    """,
+    "tables": """
+        FilesToTikTokOperator(
+            task_id="conversion", path=f"{FOLDER}/sales.csv", sql="SELECT CAST(email AS INTEGER) AS total FROM files",
+            **offline
+        )
+        FilesToTikTokOperator(
+            task_id="quoting", path=f"{FOLDER}/sales.csv", sql="SELECT error(email || phone) AS total FROM files",
+            **offline
+        )
+        TikTokPreviewOperator(task_id="preview_table", path=f"{FOLDER}/sales.csv", **offline)
+        parts = SplitFilesOperator(task_id="parts", path=f"{FOLDER}/sales.csv")
+        FilesToTikTokOperator.partial(task_id="part", **offline).expand(part=parts.output) >> TikTokReceiptOperator(
+            task_id="whole", of="part", result_webhook_conn_id="hook"
+        )
+        SplitQueryOperator(task_id="ranges", sql_conn_id="shop", table="sales", key="event_time")
+    """,
+    "python": """
+        arguments["is_repeatable"] = True
+        tiktok_events_task(**arguments)(give)(read())
+        PythonToTikTokOperator(
+            task_id="unordered", python_callable=give, op_kwargs={"rows": read()}, **{**arguments, "is_repeatable": False}
+        )
+        PythonToTikTokOperator(task_id="broken", python_callable=give_and_break, op_args=[read()], **arguments)
+        PythonToTikTokOperator(task_id="refused", python_callable=give, op_kwargs={str(read()): 1}, **arguments)
+        PythonToTikTokOperator.partial(task_id="mapped", python_callable=give, **arguments).expand(
+            op_args=[Hidden([read()])]
+        )
+    """,
+    "waiting": """
+        TikTokPixelSensor(task_id="pixel", poke_interval=10, timeout=30, soft_fail=True, deferrable=True)
+        TikTokEventsReceivedSensor(
+            task_id="events", first_day="2026-11-01", poke_interval=10, timeout=30, soft_fail=True, deferrable=True
+        )
+    """,
+    "reporting": """
+        TikTokSendEventsOperator(task_id="reporting", events=read(), **arguments)
     """,
     "looking": """
         TikTokListPixelsOperator(task_id="pixels")
@@ -95,9 +179,20 @@ PARTS: Mapping[str, str] = {
 }
 """Name of a part to the tasks in it."""
 
+SERVICE = """
+from airflow_provider_tiktok.service.events_api import make_events_api_dag
+
+dag = make_events_api_dag(
+    {dag_id!r}, result_webhook_conn_id="hook", events_folder={folder!r}, sending={{"max_attempts_per_request": 1}}
+)
+"""
+"""The DAG that is told by a run's input what to do."""
+
 
 def source_of(part: str, *, dag_id: str, folder: Path) -> str:
     """The text of the DAG's file."""
+    if part == "service":
+        return SERVICE.format(folder=str(folder), dag_id=dag_id)
     lines = PARTS[part].strip("\n").splitlines()
     indent = len(lines[0]) - len(lines[0].lstrip())
     return HEAD.format(folder=str(folder), dag_id=dag_id) + "\n".join(

@@ -13,6 +13,7 @@ import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -93,6 +94,78 @@ def _render_again(patch: Patch) -> None:
 def _quote_jinja(patch: Patch) -> None:
     operator: Any = importlib.import_module(f"{HOUSE}.task.hidden").HidingOperator
     patch.setattr(operator, "_render_hidden", operator._render_open)
+
+
+def _follow_redirects(patch: Patch) -> None:
+    requests = importlib.import_module("requests")
+    ask = requests.Session.request
+    patch.setattr(
+        requests.Session,
+        "request",
+        lambda self, *args, **kwargs: ask(self, *args, **{**kwargs, "allow_redirects": True}),
+    )
+
+
+def _wait_longer(patch: Patch) -> None:
+    deadline = importlib.import_module(f"{HOUSE}.conversions.http.deadline").Deadline
+    begin = deadline.__init__
+    # Without any end the test would have none either.
+    patch.setattr(deadline, "__init__", lambda self, total_s, **given: begin(self, total_s + 2, **given))
+
+
+def _keep_cookies(patch: Patch) -> None:
+    cookies = importlib.import_module("http.cookiejar")
+    policy = cookies.DefaultCookiePolicy
+    patch.setattr(cookies, "DefaultCookiePolicy", lambda **_: policy())
+
+
+def _leave_database_open(patch: Patch) -> None:
+    queried = importlib.import_module(f"{HOUSE}.conversions.sources.queried_files")
+    patch.setattr(queried, "_shut_in", lambda connection, **_: None)
+
+
+def _sign_inputs(patch: Patch) -> None:
+    tasks = importlib.import_module(f"{HOUSE}.service.tasks")
+    post = tasks.post_quietly
+    patch.setattr(
+        tasks, "post_quietly", lambda message, **given: post(message, **{**given, "is_from_input": False})
+    )
+
+
+def _post_anywhere(patch: Patch) -> None:
+    notifications = importlib.import_module(f"{HOUSE}.notifications.webhook")
+    patch.setattr(notifications, "_choose_address", lambda url, **_: (url, None))
+
+
+def _quote_functions(patch: Patch) -> None:
+    produced = importlib.import_module(f"{HOUSE}.conversions.sources.produced")
+    place_of = produced._place_of
+    patch.setattr(produced, "_place_of", lambda error: f"{place_of(error)} {error}")
+
+
+def _take_any_schema(patch: Patch) -> None:
+    class Anything:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __ne__(self, other: object) -> bool:
+            return False
+
+        __hash__ = None  # type: ignore[assignment]  # it equals everything
+
+    _set("plugins.history:RECEIPT_SCHEMA", Anything())(patch)
+
+
+def _take_any_header(patch: Patch) -> None:
+    survey = importlib.import_module(f"{HOUSE}.conversions.mapping.fitting")._Survey
+    always = property(lambda self: True, lambda self, is_real: None)
+    patch.setattr(survey, "is_real", always, raising=False)  # it stands in the instance
+
+
+def _follow_links(patch: Patch) -> None:
+    letters = importlib.import_module(f"{HOUSE}.conversions.delivery.dead_letter")
+    patch.setattr(letters, "stat", SimpleNamespace(S_ISREG=lambda mode: True))
+    patch.setattr(letters, "_open_private", lambda path, flags: os.open(path, flags, 0o600))
 
 
 def _digest_nothing(patch: Patch) -> None:
@@ -197,6 +270,16 @@ PROTECTIONS: Mapping[str, Protection] = {
         ),
         "tests/conversions/sources/test_files.py::test_url_is_told_without_its_secrets",
     ),
+    "addresses in rendered fields": Protection(
+        "Airflow stores and shows rendered fields: of an address neither user, password nor query.",
+        _set("task.hidden:_without_credentials", lambda value: value),
+        "tests/airflow/task/test_hidden.py::test_an_address_is_shown_without_its_credentials",
+    ),
+    "addresses in parts": Protection(
+        "What a part says is stored as it is: an address that gives access is refused.",
+        _set("operators.partitions:shown_path", str),
+        "tests/airflow/operators/test_partitions.py::test_a_part_holds_no_credentials",
+    ),
     "addresses in receipts": Protection(
         "The receipt names the letters without what gives access to them.",
         _set("conversions.delivery.dead_letter:shown_path", str),
@@ -235,6 +318,114 @@ PROTECTIONS: Mapping[str, Protection] = {
         "Logs and errors name a request by host and path alone.",
         _set("conversions.http.messages:_host_and_path", lambda url: url),
         "tests/privacy/test_receipts.py::test_a_request_is_named_without_its_query",
+    ),
+    "no proxy for loopback": Protection(
+        "A proxy of the environment is not handed what stays on this machine, with its token.",
+        _set("conversions.http.connection:is_this_machine", lambda host: False),
+        "tests/conversions/http/test_connection.py::test_this_machine_is_reached_through_no_proxy",
+    ),
+    "no redirects": Protection(
+        "A redirect would carry the token, or the result, to another host.",
+        _follow_redirects,
+        "tests/conversions/http/test_connection.py::test_redirects_are_not_followed",
+    ),
+    "no passwords of .netrc": Protection(
+        "What stands in .netrc is not sent along.",
+        _set("conversions.http.connection:_leave_as_it_is", None),
+        "tests/conversions/http/test_connection.py::test_netrc_is_not_used",
+    ),
+    "no cookies": Protection(
+        "What a server wants to be told again is not.",
+        _keep_cookies,
+        "tests/conversions/http/test_connection.py::test_cookies_are_not_kept",
+    ),
+    "a time for every exchange": Protection(
+        "A receiver that drips holds no task.",
+        _wait_longer,
+        "tests/conversions/http/test_deadline.py::test_an_answer_that_drips_ends_with_the_total_time",
+    ),
+    "a bound for what comes in": Protection(
+        "Heads and chunks of an answer without end are given up.",
+        _set("conversions.http.connection:_MAX_HEAD_BYTES", 10**12),
+        "tests/privacy/test_bounds.py::test_the_head_of_an_answer_has_an_end",
+    ),
+    "a bound for what unfolds": Protection(
+        "A small answer that was compressed twice is given up as soon as it is too long.",
+        _set("conversions.http.unfolding:_bounded", lambda pieces, max_bytes: pieces),
+        "tests/conversions/http/test_connection.py::test_a_bomb_is_lost",
+    ),
+    "a bound for packed files": Protection(
+        "A few bytes cannot ask for gigabytes.",
+        _set("conversions.sources.compression:_XZ_BYTES", None),
+        "tests/privacy/test_bounds.py::test_a_file_cannot_ask_for_a_dictionary_of_a_gigabyte",
+    ),
+    "a bound for Parquet": Protection(
+        "A column that unfolds to far more than its size is not read.",
+        _all(
+            _set("conversions.sources.arrow_rows:_MAX_NESTED", 10**12),
+            _set("conversions.sources.arrow_rows:_MAX_RATIO", 10**12),
+        ),
+        "tests/privacy/test_bounds.py::test_a_list_of_millions_is_not_read",
+    ),
+    "hosts of a webhook": Protection(
+        "Whoever may start a run cannot have its result posted anywhere.",
+        _post_anywhere,
+        "tests/airflow/service/test_tasks.py::test_an_input_cannot_lead_away_from_the_connections_server",
+    ),
+    "no signature for an input": Protection(
+        "The connection's secret signs nothing that goes to an address of a run's input.",
+        _sign_inputs,
+        "tests/airflow/service/test_tasks.py::test_webhook_gets_the_result[success]",
+    ),
+    "files below the folder": Protection(
+        "A link does not lead a run's input to any file of a worker.",
+        _set("task.paths:_resolved", lambda file, folder: file),
+        "tests/airflow/task/test_paths.py::test_no_link_leads_out_of_a_folder",
+    ),
+    "letters into plain files": Protection(
+        "Letters are not written where a planted link leads.",
+        _follow_links,
+        "tests/conversions/delivery/test_dead_letter.py::test_what_is_no_plain_file_is_refused[link]",
+    ),
+    "letters into files of letters": Protection(
+        "A path that names another file by mistake leaves that file as it is.",
+        _set("conversions.delivery.dead_letter:_looks_like_letter", lambda line: True),
+        "tests/conversions/delivery/test_dead_letter.py::test_a_file_of_something_else_is_left_as_it_is",
+    ),
+    "a query over its files alone": Protection(
+        "A query over files reaches no other file, no address and no extension.",
+        _leave_database_open,
+        "tests/conversions/sources/test_queried_files.py::test_refused",
+    ),
+    "DuckDB's words": Protection(
+        "What DuckDB says of a value that does not fit quotes it.",
+        _set("conversions.sources.queried_files:_facts_of", lambda error: {"exception_type": str(error)}),
+        "tests/privacy/test_canary.py::test_a_run_leaves_nothing_behind[tables, success]",
+    ),
+    "a function's words": Protection(
+        "What a function of the DAG raises may quote a row.",
+        _quote_functions,
+        "tests/airflow/transfers/test_python.py::test_function_that_fails_midway",
+    ),
+    "the page shows receipts alone": Protection(
+        "Whoever may write XCom cannot have the page show it.",
+        _take_any_schema,
+        "tests/airflow/plugins/test_deliveries.py::test_what_is_no_receipt_is_not_shown",
+    ),
+    "the page escapes": Protection(
+        "A text in a receipt is no markup.",
+        _set("plugins.plain:escape", str),
+        "tests/airflow/plugins/test_deliveries.py::test_the_plain_page_escapes_what_it_shows",
+    ),
+    "columns by number": Protection(
+        "A header that is data is not quoted: its columns are named by number.",
+        _take_any_header,
+        "tests/conversions/mapping/test_fitting.py::test_a_header_that_is_data_is_not_shown",
+    ),
+    "consent": Protection(
+        "Where consent is required, an event without it is neither sent nor stored.",
+        _set("conversions.delivery.engine:Options.require_consent", False),
+        "tests/conversions/delivery/test_engine.py::test_without_consent_nothing_is_sent_or_stored",
     ),
     "our own words only": Protection(
         "A webhook is told the class of a foreign error, never its text.",

@@ -8,21 +8,24 @@ It takes minutes, so ``make test-privacy`` runs it, and ``make test`` does not.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from airflow_provider_tiktok.simulator import Simulator
 from tests.end_to_end.stack import Stack
-from tests.privacy.canaries import cells, files, search
+from tests.privacy.canaries import cells, files, messages, search
 from tests.privacy.conftest import connections, patch_simulator, write_sources
 from tests.privacy.dags import source_of
-from tests.privacy.test_canary import SCENARIOS, _echo
+from tests.privacy.record import note
+from tests.privacy.scenarios import SCENARIOS, Scenario, prepare
+from tests.statsd_listener import Listener
 from tests.webhook_receiver import Receiver, receiving
 
 pytestmark = pytest.mark.skipif("WHOLE_AIRFLOW" not in os.environ, reason="make test-privacy runs it")
@@ -32,92 +35,122 @@ CHOSEN = (
     "rejection",
     "refusal with echo",
     "query, rejection",
+    "files, success",
+    "tables, rejection",
+    "Python, rejection",
     "LiveRamp, success",
+    "LiveRamp, refusal with echo",
     "looking, success",
+    "webhook, failure",
+    "service, one event",
+    "service, many events",
+    "service, a token in the input",
 )
 
+WHOLE = (*(f"{name} (whole Airflow)" for name in CHOSEN), "a deferred sensor", "a killed task")
+"""What the page on privacy calls the runs of this file."""
+
+_NUMBERS = itertools.count(1)
+
+
+class World(NamedTuple):
+    """A whole Airflow, and all that it talks to.
+
+    :param folder: where the sources of each scenario are.
+    """
+
+    stack: Stack
+    platform: Simulator
+    receiver: Receiver
+    metrics: Listener
+    folder: Path
+
+    def start(self, scenario: Scenario) -> tuple[str, str]:
+        """Ids of a DAG of its own and of its run, which is under way."""
+        dag_id = f"whole_{next(_NUMBERS)}"
+        prepare(scenario, platform=self.platform, receiver=self.receiver)
+        (self.folder / "shop.db").unlink(missing_ok=True)
+        write_sources(self.folder, spoilt=scenario.is_spoilt, receiver=self.receiver.url)
+        self.stack.add_dag(source_of(scenario.part, dag_id=dag_id, folder=self.folder), dag_id=dag_id)
+        asked = json.loads((self.folder / "asked.json").read_text())
+        return dag_id, self.stack.trigger(dag_id, asked[scenario.asked] if scenario.asked else None)
+
+    def places(self) -> Iterator[tuple[str, bytes]]:
+        """All that is left: cells, files, lineage, metrics, messages, and what Airflow shows."""
+        yield from cells(self.stack.home / "airflow.db")
+        yield from files(self.stack.home)
+        yield from messages(self.receiver.received)
+        yield "StatsD: metrics", "\n".join(self.metrics.lines).encode()
+        for path in ("/tiktok/deliveries.json", "/tiktok/deliveries"):
+            yield f"page: {path}", self.stack.fetch(path)
+        yield "REST: connections", self.stack.fetch("/api/v2/connections?limit=100")
+        yield "REST: event logs", self.stack.fetch("/api/v2/eventLogs?limit=1000")
+
 
 @pytest.fixture(scope="module")
-def platform() -> Iterator[Simulator]:
-    """TikTok and LiveRamp, who know the planted credentials only."""
-    with Simulator() as running:
-        patch_simulator(running)
-        yield running
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A whole Airflow with debug logging, metrics and lineage, and the planted connections in its database."""
+    home, folder = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("sources")
+    with Listener() as metrics, receiving() as receiver, Simulator() as platform:
+        patch_simulator(platform)
+        lineage = {"type": "file", "log_file_path": str(home / "lineage.log"), "append": True}
+        environment = {
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+            "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage),
+        }
+        with Stack(home, environment=environment) as stack:
+            for conn_id, fields in connections(platform, receiver, folder).items():
+                stack.define_connection(conn_id, **fields)
+            yield World(stack, platform, receiver, metrics, folder)
 
 
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    """Where results are posted to."""
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the sources of each scenario are."""
-    return tmp_path_factory.mktemp("sources")
-
-
-@pytest.fixture(scope="module")
-def stack(
-    tmp_path_factory: pytest.TempPathFactory, platform: Simulator, receiver: Receiver, folder: Path
-) -> Iterator[Stack]:
-    """A whole Airflow with debug logging, and the planted connections in its database."""
-    debug = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"}
-    with Stack(tmp_path_factory.mktemp("whole"), environment=debug) as running:
-        for conn_id, fields in connections(platform, receiver, folder).items():
-            running.define_connection(conn_id, **fields)
-        yield running
-
-
-def places(stack: Stack, receiver: Receiver) -> Iterator[tuple[str, bytes]]:
-    """All that is left: cells, files and messages."""
-    yield from cells(stack.home / "airflow.db")
-    yield from files(stack.home)
-    yield from (("webhook: message", repr(one).encode()) for one in receiver.received)
-
-
-@pytest.mark.parametrize("scenario", CHOSEN)
-def test_a_whole_airflow_keeps_nothing(
-    stack: Stack, platform: Simulator, receiver: Receiver, folder: Path, scenario: str
-) -> None:
-    """No planted value is in the database, a log of any component, a letter or a message."""
-    part, is_spoilt, faults = SCENARIOS[scenario]
-    run_to_its_end(stack, platform, folder, part=part, is_spoilt=is_spoilt, faults=faults)
-    found = search(places(stack, receiver))
+def assert_nothing_is_found(world: World, *, after: str) -> None:
+    """No planted value is anywhere but where Airflow itself keeps the input of a run."""
+    places = list(world.places())
+    assert {"database", "file", "StatsD", "page", "REST"} <= {place.partition(":")[0] for place, _ in places}
+    found = search(places)
+    note(after, places, found=found)
+    found = [one for one in found if one[-1] != "database: dag_run.conf"]
     assert not found, "\n".join(map(str, found))
 
 
-def test_a_killed_task_leaves_nothing(
-    stack: Stack, platform: Simulator, receiver: Receiver, folder: Path
-) -> None:
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_whole_airflow_keeps_nothing(world: World, name: str) -> None:
+    """No planted value is in the database, a log of any component, a letter or a message."""
+    dag_id, run_id = world.start(SCENARIOS[name])
+    world.stack.wait(dag_id, run_id, timeout_s=400)
+    assert_nothing_is_found(world, after=f"{name} (whole Airflow)")
+
+
+def test_a_trigger_keeps_nothing(world: World) -> None:
+    """Airflow stores the arguments of a trigger encrypted, and shows them: they hold no planted value."""
+    dag_id, run_id = world.start(Scenario("waiting"))
+    for task_id in ("pixel", "events"):
+        world.stack.until(
+            lambda task_id=task_id: world.stack.task(dag_id, run_id, task_id)["state"] == "deferred",
+            what=f"{task_id} is deferred",
+            timeout_s=120,
+        )
+    shown = [world.stack.task(dag_id, run_id, task_id) for task_id in ("pixel", "events")]
+    assert all("poke_interval" in str(task["trigger"]["kwargs"]) for task in shown)
+    assert search([("REST: task", json.dumps(shown).encode())]) == []
+    world.stack.wait(dag_id, run_id, timeout_s=180)
+    assert_nothing_is_found(world, after="a deferred sensor")
+
+
+def test_a_killed_task_leaves_nothing(world: World) -> None:
     """A task that is killed while it sends, and tried again, leaves no value behind either."""
-    platform.faults = [{"effect": {"delay_s": 20}, "times": 1}]
-    dag_id = prepare(stack, folder, part="query", is_spoilt=False)
-    run_id = stack.trigger(dag_id)
+    slow = [{"effect": {"delay_s": 20}, "times": 1}]
+    n_before = len(world.platform.requests)
+    dag_id, run_id = world.start(Scenario("query", faults=slow))
 
     def is_sending() -> Any:
-        task = stack.task(dag_id, run_id, "table")
-        return platform.requests and task["state"] == "running" and task["pid"]
+        task = world.stack.task(dag_id, run_id, "table")
+        return len(world.platform.requests) > n_before and task["state"] == "running" and task["pid"]
 
-    os.kill(stack.until(is_sending, what="the task sends", timeout_s=90), signal.SIGKILL)
-    stack.wait(dag_id, run_id, timeout_s=180)
-    found = search(places(stack, receiver))
-    assert not found, "\n".join(map(str, found))
-
-
-def prepare(stack: Stack, folder: Path, *, part: str, is_spoilt: bool) -> str:
-    """The id of a DAG of its own, with its sources in a folder of their own."""
-    dag_id = f"whole_{len(list(stack.dags.iterdir()))}"
-    (folder / "shop.db").unlink(missing_ok=True)
-    write_sources(folder, spoilt=is_spoilt)
-    stack.add_dag(source_of(part, dag_id=dag_id, folder=folder), dag_id=dag_id)
-    return dag_id
-
-
-def run_to_its_end(
-    stack: Stack, platform: Simulator, folder: Path, *, part: str, is_spoilt: bool, faults: list[Any]
-) -> None:
-    """Runs a part of the canary DAG while the platform does what is asked of it."""
-    platform.faults = json.loads(json.dumps(faults).replace("ECHO", json.dumps(_echo(part))[1:-1]))
-    stack.run(prepare(stack, folder, part=part, is_spoilt=is_spoilt), timeout_s=300)
+    os.kill(world.stack.until(is_sending, what="the task sends", timeout_s=120), signal.SIGKILL)
+    world.stack.wait(dag_id, run_id, timeout_s=240)
+    assert_nothing_is_found(world, after="a killed task")
