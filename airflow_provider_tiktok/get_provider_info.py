@@ -275,11 +275,11 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {
                 "name": "tiktok_events",
-                "class-name": "airflow_provider_tiktok.transfers.python_to_tiktok.tiktok_events_task",
+                "class-name": "airflow_provider_tiktok.decorators.tiktok.tiktok_events_task",
             },
             {
                 "name": "liveramp_events",
-                "class-name": "airflow_provider_tiktok.transfers.python_to_tiktok.liveramp_events_task",
+                "class-name": "airflow_provider_tiktok.decorators.tiktok.liveramp_events_task",
             },
         ],
         "config": {

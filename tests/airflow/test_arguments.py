@@ -23,6 +23,7 @@ from airflow.providers.common.compat.sdk import (
     XComArg,
 )
 
+from airflow_provider_tiktok.decorators.tiktok import liveramp_events_task, tiktok_events_task
 from airflow_provider_tiktok.get_provider_info import get_provider_info
 from airflow_provider_tiktok.operators.liveramp import LiveRampSendEventsOperator
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
@@ -30,11 +31,7 @@ from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor
 from airflow_provider_tiktok.task import arguments
 from airflow_provider_tiktok.task.signatures import documented
 from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
-from airflow_provider_tiktok.transfers.python_to_tiktok import (
-    PythonToTikTokOperator,
-    liveramp_events_task,
-    tiktok_events_task,
-)
+from airflow_provider_tiktok.transfers.python_to_tiktok import PythonToTikTokOperator
 from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 
@@ -273,11 +270,10 @@ from airflow_provider_tiktok.task.hidden import Hidden
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
 from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.decorators.tiktok import liveramp_events_task, tiktok_events_task
 from airflow_provider_tiktok.transfers.python_to_tiktok import (
     PythonToLiveRampOperator,
     PythonToTikTokOperator,
-    liveramp_events_task,
-    tiktok_events_task,
 )
 from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator

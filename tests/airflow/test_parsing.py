@@ -12,6 +12,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 
 HEAVY = (
+    "airflow.sdk.bases.decorator",
     "airflow_provider_tiktok.simulator",
     "jsonschema_rs",
     "duckdb",
