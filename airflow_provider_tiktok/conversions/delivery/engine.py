@@ -257,6 +257,8 @@ class _Run:
                 self._crew.finish()
                 while self._delivery is None:
                     self._crew.wait()
+            except Exception as error:  # the source broke: what was handed over is sent all the same
+                self._stopped_by = self._stopped_by or error
             except BaseException as error:  # a timeout or Ctrl-C ends in order, too: with a receipt
                 self._halt(error)
             else:

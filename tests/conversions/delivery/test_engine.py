@@ -9,7 +9,7 @@ import json
 import signal
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.answers import Answer
 from airflow_provider_tiktok.conversions.batching import Batch, Encoded
-from airflow_provider_tiktok.conversions.chunks import Source
+from airflow_provider_tiktok.conversions.chunks import Chunk, Source
 from airflow_provider_tiktok.conversions.delivery.checkpoint import Checkpoint, Digest, spans_of
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
@@ -57,6 +57,30 @@ def test_every_good_event_is_accepted_once() -> None:
     assert sorted(len(ids) for ids in ledger.requests) == [5, 10, 10]
     assert delivery.receipt.is_complete
     assert delivery.stopped_by is None
+
+
+def test_a_batch_that_waits_is_sent_where_the_source_breaks() -> None:
+    """Whole requests are sent, also one whose turn had not come when the source failed."""
+    has_broken, stop = threading.Event(), threading.Event()
+
+    class Breaking(Rows):
+        def chunks(self) -> Generator[Chunk, None, None]:
+            try:
+                yield from super().chunks()
+            finally:
+                has_broken.set()
+
+    class Slow(Ledger):
+        def send(self, batch: Batch) -> Answer:
+            assert has_broken.wait(60)
+            stop.wait(0.2)  # for the run to end itself, which it must not
+            return super().send(batch)
+
+    ledger = Slow()
+    rows: list[Any] = [*(purchase(f"o-{n}") for n in range(25)), ValueError("the source fails")]
+    delivery = run(rows, ledger, source=Breaking(rows), stop=stop, options=Options(max_in_flight=1))
+    assert counts(delivery) == {"accepted": 20, "undelivered": 5}
+    assert isinstance(delivery.stopped_by, ValueError)
 
 
 def test_an_empty_source_is_a_run_of_zeros() -> None:
