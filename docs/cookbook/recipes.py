@@ -143,3 +143,117 @@ EXCEL_ORDERS: dict[str, Any] = {
         "page.url": "https://shop.example.com/",
     },
 }
+
+SQUARE_PAYMENTS: dict[str, Any] = {
+    "path": "square_payments.jsonl",
+    "keep_rows": {"status": "COMPLETED"},
+    "mapping": {
+        "event_time": "created_at",
+        "event_id": "id",
+        "user.email": "buyer_email_address",
+        "user.external_id": "customer_id",
+        "user.country": "billing_address.country",
+        "user.zip_code": "billing_address.postal_code",
+        "properties.order_id": "order_id",
+        "properties.value": column("amount_money.amount", scale="0.01"),
+        "properties.currency": "amount_money.currency",
+    },
+    "defaults": {"event": "Purchase", "page.url": "https://shop.example.com/"},
+}
+
+_ECOMMERCE = "com_snowplowanalytics_snowplow_ecommerce"
+
+SNOWPLOW_EVENTS: dict[str, Any] = {
+    "path": "snowplow_events.jsonl",
+    "timezone": "UTC",
+    "mapping": {
+        "event": column(
+            f"unstruct_event_{_ECOMMERCE}_snowplow_ecommerce_action_1.type",
+            values={
+                "product_view": "ViewContent",
+                "add_to_cart": "AddToCart",
+                "checkout_step": "InitiateCheckout",
+                "transaction": "Purchase",
+            },
+            otherwise=SKIP,
+        ),
+        "event_time": "derived_tstamp",
+        "event_id": "event_id",
+        "user.email": f"contexts_{_ECOMMERCE}_user_1.0.email",
+        "user.external_id": ["user_id", f"contexts_{_ECOMMERCE}_user_1.0.id", "domain_userid"],
+        "user.ip": "user_ipaddress",
+        "user.user_agent": "useragent",
+        "user.locale": "br_lang",
+        "page.url": "page_url",
+        "page.referrer": "page_referrer",
+        "properties.order_id": f"contexts_{_ECOMMERCE}_transaction_1.0.transaction_id",
+        "properties.value": f"contexts_{_ECOMMERCE}_transaction_1.0.revenue",
+        "properties.currency": f"contexts_{_ECOMMERCE}_product_1.0.currency",
+        "properties.contents[].content_id": f"contexts_{_ECOMMERCE}_product_1[].id",
+        "properties.contents[].content_name": f"contexts_{_ECOMMERCE}_product_1[].name",
+        "properties.contents[].price": f"contexts_{_ECOMMERCE}_product_1[].price",
+        "properties.contents[].quantity": f"contexts_{_ECOMMERCE}_product_1[].quantity",
+    },
+    "defaults": {"properties.content_type": "product"},
+}
+
+REVENUECAT_EVENTS: dict[str, Any] = {
+    "path": "revenuecat_events.jsonl",
+    "event_source": "app",
+    "keep_rows": {"event.environment": "PRODUCTION"},
+    "mapping": {
+        "event": column(
+            "event.type",
+            values={"INITIAL_PURCHASE": "Subscribe", "NON_RENEWING_PURCHASE": "Purchase"},
+            otherwise=SKIP,
+        ),
+        "event_time": column("event.event_timestamp_ms", unit="ms"),
+        "event_id": "event.id",
+        "user.email": "event.subscriber_attributes.$email.value",
+        "user.ip": "event.subscriber_attributes.$ip.value",
+        "user.idfa": "event.subscriber_attributes.$idfa.value",
+        "user.gaid": "event.subscriber_attributes.$gpsAdId.value",
+        "user.country": "event.country_code",
+        "properties.order_id": "event.transaction_id",
+        "properties.value": "event.price_in_purchased_currency",
+        "properties.currency": "event.currency",
+    },
+    "defaults": {"app.app_id": "com.example.game"},
+}
+
+FACEBOOK_LEADS: dict[str, Any] = {
+    "path": "facebook_leads.jsonl",
+    "drop_rows": {"is_organic": True},
+    "mapping": {
+        "event_time": "created_time",
+        "event_id": "id",
+        "user.email": "field_data[name=email].values",
+        "user.phone": "field_data[name=phone_number].values",
+        "user.zip_code": "field_data[name=zip_code].values.0",
+    },
+    "defaults": {"event": "Lead", "page.url": "https://shop.example.com/"},
+}
+
+ONLINE_RETAIL: dict[str, Any] = {
+    "path": "online_retail.csv",
+    "event_source": "offline",
+    "timezone": "Europe/London",
+    "sql": "SELECT * FROM files WHERE InvoiceNo NOT LIKE 'C%' AND CustomerID <> ''",
+    "group_by": "InvoiceNo",
+    "mapping": {
+        "event_time": column("InvoiceDate", format="%m/%d/%Y %H:%M"),
+        "event_id": "InvoiceNo",
+        "user.external_id": "CustomerID",
+        "user.country": column("Country", values={"United Kingdom": "GB", "France": "FR"}),
+        "properties.order_id": "InvoiceNo",
+        "properties.contents[].content_id": "StockCode",
+        "properties.contents[].content_name": "Description",
+        "properties.contents[].price": "UnitPrice",
+        "properties.contents[].quantity": "Quantity",
+    },
+    "defaults": {
+        "event": "Purchase",
+        "properties.currency": "GBP",
+        "properties.content_type": "product",
+    },
+}

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from airflow_provider_tiktok import presets
-from airflow_provider_tiktok.simulator import Simulator
-from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
-from tests.airflow.running import Task
+from airflow_provider_tiktok import presets, simulator
+from airflow_provider_tiktok.simulator import DEFAULT_TOKEN, Simulator
+from tests.end_to_end.dag_runs import receipt_of, run_dag
 
+SOURCE_IDS = {
+    "pixel_code": simulator.DEFAULT_PIXEL_CODE,
+    "tiktok_app_id": simulator.DEFAULT_TIKTOK_APP_ID,
+    "offline_event_set_id": simulator.DEFAULT_OFFLINE_EVENT_SET_ID,
+    "crm_event_set_id": simulator.DEFAULT_CRM_EVENT_SET_ID,
+}
 FOLDER = Path(__file__).parents[2] / "docs" / "cookbook"
 PAGE = (FOLDER / "README.md").read_text()
 
@@ -28,38 +35,84 @@ def recipes() -> dict[str, dict[str, Any]]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found = {name: value for name, value in vars(module).items() if name.isupper() and name != "SKIP"}
+    found = {
+        name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, dict)
+    }
     return {name.lower(): value for name, value in found.items()}
 
 
 RECIPES = recipes()
 
 
+# All recipes as the tasks of one DAG, one behind the other, so that TikTok's ledger has their events in this order.
+COOKBOOK = """
+import sys
+from airflow.providers.common.compat.sdk import DAG, chain
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+
+sys.path.insert(0, {folder!r})
+import recipes
+
+with DAG("cookbook", schedule=None) as dag:
+    chain(*(
+        FilesToTikTokOperator(
+            task_id=name,
+            trigger_rule="all_done",
+            **{{"event_source": "web", **getattr(recipes, name.upper()), "path": f"{folder}/{{path}}"}},
+        )
+        for name, path in {paths!r}.items()
+    ))
+"""
+
+
+class Sent(NamedTuple):
+    """What became of a recipe: its receipt, and the events that TikTok took."""
+
+    receipt: dict[str, Any]
+    events: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def sent() -> Iterator[dict[str, Sent]]:
+    """A run of the cookbook, from connection to ledger."""
+    paths = {name: recipe["path"] for name, recipe in RECIPES.items()}
+    with Simulator() as tiktok, pytest.MonkeyPatch.context() as environment:
+        connection = {
+            "conn_type": "tiktok",
+            "host": tiktok.url,
+            "password": DEFAULT_TOKEN,
+            "extra": SOURCE_IDS,
+        }
+        environment.setenv("AIRFLOW_CONN_TIKTOK_DEFAULT", json.dumps(connection))
+        run = run_dag(COOKBOOK.format(folder=str(FOLDER), paths=paths), dag_id="cookbook")
+        events = map(json.loads, tiktok.ledger.payloads("live"))
+        receipts = {name: receipt_of(run, task_id=name) for name in paths}
+        yield {
+            name: Sent(receipt, list(islice(events, receipt.get("accepted", 0))))
+            for name, receipt in receipts.items()
+        }
+
+
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe(name: str, tiktok: Simulator, tmp_path: Path) -> None:
+def test_recipe(name: str, sent: dict[str, Sent]) -> None:
     """Nothing is refused; the events that leave are those beside the sample, and rows left out are counted."""
-    recipe, task = RECIPES[name], Task()
-    operator = FilesToTikTokOperator(
-        task_id="send",
-        **{"event_source": "web", **recipe, "path": FOLDER / recipe["path"]},
-        dead_letter_path=tmp_path / "letters.jsonl",
-    )
-    receipt = operator.execute(task.context)
+    receipt, events = sent[name]
     expected = json.loads((FOLDER / f"{name}.sent.json").read_text())
     told = {key: receipt[key] for key in ("rows", "accepted", "rejected", "skipped")}
     told["dropped"] = {finding["rule"]: finding["count"] for finding in receipt["dropped"]}
     warnings = {finding["rule"]: finding["count"] for finding in receipt["warnings"]}
     told["warnings"] = {rule: count for rule, count in warnings.items() if "too_old" not in rule}
     assert told == expected["receipt"]
-    sent = [json.loads(payload) for payload in tiktok.ledger.payloads("live")]
-    assert sent == expected["events"]
+    assert events == expected["events"]
 
 
 def test_a_sample_has_ten_rows() -> None:
     """Each in the shape of the real export."""
-    counts = {
-        name: json.loads((FOLDER / f"{name}.sent.json").read_text())["receipt"]["rows"] for name in RECIPES
-    }
+    counts = {}
+    for name, recipe in RECIPES.items():
+        lines = (FOLDER / recipe["path"]).read_bytes().splitlines()
+        above = 1 + recipe.get("csv_skip_rows", 0) if recipe["path"].endswith(".csv") else 0
+        counts[name] = len(lines) - above
     assert counts == dict.fromkeys(RECIPES, 10)
 
 
