@@ -28,6 +28,7 @@ from airflow_provider_tiktok.conversions.events import Outcome, PreparedEvent, R
 from airflow_provider_tiktok.conversions.http import HttpReply, HttpRequest
 from airflow_provider_tiktok.conversions.identifiers import IdentityRules
 from airflow_provider_tiktok.conversions.mapping import EventMapping
+from airflow_provider_tiktok.conversions.mapping.columns import Getter, getter
 from airflow_provider_tiktok.conversions.mapping.event_paths import FLAT_PATHS
 from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.tiktok.client import TikTokClient
@@ -244,7 +245,7 @@ def _fields(made: Made, row: Row | None, *, mapping: EventMapping, record: Recor
         found = [place for place in sent if place == path or _PLACE.sub("[]", place) == path]
         found += [place for place in sent if _PLACE.sub("", place) == path and place not in found]
         read = {
-            column: shape_of(source.get(row) if len(source.columns) == 1 else row.get(column))
+            column: _shape_at(row, source.get if len(source.columns) == 1 else getter(column))
             for source in one.sources
             for column in source.columns
             if isinstance(row, Mapping)
@@ -292,6 +293,13 @@ def _hour(event_time: int) -> str:
     except (OverflowError, OSError, ValueError):
         return shape_of(event_time)
     return moment.strftime("%Y-%m-%d %H:xx UTC")
+
+
+def _shape_at(row: Mapping[str, Any], get: Getter) -> str:
+    try:
+        return shape_of(get(row))
+    except Exception:  # such as text that begins as JSON and is none; the findings say so
+        return "(unreadable)"
 
 
 def shape_of(value: object) -> str:

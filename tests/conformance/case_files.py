@@ -13,6 +13,7 @@ A file in ``cases/`` is one topic. Its ``event_source`` and ``arguments`` hold f
     without = ["page"]                           # paths taken out of the good event
     records = [{ ... }]                          # instead of the good event
     events = "[...]"                             # instead of records: what the operator is given as it is
+    sql = "SELECT ... FROM files"                # over a file with the records, whose rows are sent
 
     accepted = 1                                 # counts of the receipt; see ``Case.counts``
     rejects = ["properties.value: not_a_number"] # all violations, no other
@@ -114,6 +115,7 @@ class Case:
     without: Sequence[str] = ()
     records: list[dict[str, Any]] | None = None
     events: Any = None
+    sql: str | None = None
     accepted: int | None = None
     rejected: int | None = None
     skipped: int | None = None

@@ -27,6 +27,8 @@ from airflow_provider_tiktok.conversions.values import REMEDIES
 from airflow_provider_tiktok.exceptions import PermanentFailure
 from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.simulator import DEFAULT_TOKEN, Simulator
+from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
+from airflow_provider_tiktok.transfers.preview import TikTokPreviewOperator
 from tests.airflow.running import Task
 from tests.conformance.case_files import FILES, GOOD_EVENTS, HERE, Case, made, read_cases
 from tests.conformance.conftest import SOURCE_IDS
@@ -51,14 +53,20 @@ class Run:
 
     def __init__(self, case: Case, *, folder: Path, now: float) -> None:
         task = Task()
-        records = case.rows() if case.events is None else case.events
-        operator = TikTokSendEventsOperator(
-            task_id="send",
-            events=made(records, now=now),
-            event_source=case.event_source,
-            dead_letter_path=folder / "letters.jsonl",
+        common = {
+            "task_id": "send",
+            "event_source": case.event_source,
+            "dead_letter_path": folder / "letters.jsonl",
             **made(case.arguments, now=now),
-        )
+        }
+        records = made(case.rows() if case.events is None else case.events, now=now)
+        operator: TikTokSendEventsOperator | FilesToTikTokOperator
+        if case.sql is None:
+            operator = TikTokSendEventsOperator(events=records, **common)
+        else:
+            file = folder / "records.jsonl"
+            file.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+            operator = FilesToTikTokOperator(path=file, sql=case.sql, **common)
         self.failure = ""
         try:
             operator.execute(task.context)
@@ -88,6 +96,38 @@ def test_case(case: Case, tiktok: Simulator, tmp_path: Path):
         assert list(_empty_things(json.loads(payload))) == []
         assert DIGEST_OF_NOTHING not in payload.decode()
     _check_payload(case, payloads, now=now)
+
+
+BEYOND_A_PREVIEW = {"column_absent", "too_large", "refused with code 40002"}
+"""What is known of columns, which a preview tells apart, of requests and of TikTok."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case.fails is None and case.events is None and case.sql is None],
+    ids=str,
+)
+def test_preview(case: Case, tiktok: Simulator):
+    """A preview says before what becomes of the records, and shows TikTok nothing."""
+    now = time.time()
+    records = made(case.rows(), now=now)
+    told = TikTokPreviewOperator(
+        task_id="look",
+        python_callable=lambda: records,
+        event_source=case.event_source,
+        max_rows=1000,
+        **made(case.arguments, now=now),
+    ).execute(Task().context)
+    assert tiktok.requests == []
+    rules = {one.rpartition(": ")[2] for one in (*case.rejects, *case.warns)}
+    if len(records) > 1 or "validate_only" in case.arguments or rules & BEYOND_A_PREVIEW:
+        return  # events are not compared with each other here
+    outcomes = {outcome.partition(":")[0]: count for outcome, count in told["events"].items()}
+    counts = {
+        "ready" if name == "accepted" else name: count for name, count in case.counts().items() if count
+    }
+    assert outcomes == counts
+    assert {one.removeprefix(": ") for one in told["findings"]} == {*case.rejects, *case.warns, *case.drops}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.fails is not None], ids=str)

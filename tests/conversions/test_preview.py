@@ -227,3 +227,16 @@ def test_command(
     told = capsys.readouterr()
     assert words in told.out + told.err
     assert "planted" not in told.out + told.err
+
+
+def test_a_value_that_cannot_be_read_shows_as_that() -> None:
+    """Text that begins as JSON and is none is a finding of its event, and ends no preview."""
+    shown = look(
+        [{**ROW, "Data": '{"total": 12'}],
+        mapping={**MAPPING, "properties.value": "Data.total"},
+        defaults=DEFAULTS,
+    )
+    assert [field.read for field in shown.events[0].fields if field.path == "properties.value"] == [
+        {"Data.total": "(unreadable)"}
+    ]
+    assert shown.events[0].outcome == "rejected: invalid"
