@@ -76,7 +76,7 @@ class _Amount:
         )
         back = f"(?:{beside}{shown})?" if sign else ""
         self._pattern = re.compile(
-            rf"{front}(?P<whole>{whole}|(?={_class_of(decimal)}))(?:{_class_of(decimal)}(?P<rest>[0-9]*))?{back}"
+            rf"{front}(?P<whole>{whole}|(?={_class_of(decimal)}))(?:{_class_of(decimal)}(?P<rest>[0-9]*))?(?P<last>-?){back}"
         )
         self._decimal = decimal
         marks = _alike(thousands) if thousands else ""
@@ -118,12 +118,20 @@ class _Amount:
         text = text.strip()
         if not text or text.casefold() == "nan":
             return ""
+        is_negative = text[0] == "(" and text[-1] == ")"  # as accountants write it
+        text = text[1:-1].strip(_BLANKS) if is_negative else text.replace("\u2212", "-")
         found = pattern.fullmatch(text) if len(text) <= _LONGEST else None
-        if found is None or (found["sign"] and found["inner"]) or not (found["whole"] or found["rest"]):
+        if found is None or not (found["whole"] or found["rest"]):
+            raise self._refusal()
+        signs = [
+            *("-" if is_negative else ""),
+            *filter(None, (found[one] for one in ("sign", "inner", "last"))),
+        ]
+        if len(signs) > 1:
             raise self._refusal()
         whole = re.sub("[^0-9]", "", found["whole"]) or "0"
         rest = f".{found['rest']}" if found["rest"] else ""
-        return f"{found['sign'] or found['inner']}{whole}{rest}"
+        return f"{''.join(signs)}{whole}{rest}"
 
     def _refusal(self) -> EventError:
         remedy = (

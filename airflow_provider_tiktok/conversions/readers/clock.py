@@ -54,7 +54,7 @@ _PARTS: Final = re.compile(r"%(.?)|([^%]+)", re.DOTALL)
 
 def unit_reader(unit: object) -> Callable[[Any], Any]:
     """What makes Unix seconds of numbers in a unit; dates and times stay what they are."""
-    if unit not in UNITS:
+    if not isinstance(unit, str) or unit not in UNITS:
         meant = closest_name(str(unit), (*UNITS, *_NAMES.values()))
         short = next((short for short, long in _NAMES.items() if meant in (short, long)), None)
         hint = f"; did you mean {short!r}?" if short else ""

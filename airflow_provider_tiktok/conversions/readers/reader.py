@@ -29,6 +29,7 @@ from airflow_provider_tiktok.conversions.values import (
     closest_name,
     plain_value,
     to_boolean,
+    to_number,
     to_text,
 )
 
@@ -254,10 +255,11 @@ def _translation(settings: Mapping[str, Any]) -> dict[str, Any]:
     otherwise: object = None
     has_rest = "otherwise" in settings
     truths = frozenset(_cell_text(given) for given in settings["values"] if isinstance(given, bool))
+    numbers = frozenset(_cell_text(given) for given in settings["values"] if type(given) in (int, float))
     if has_rest:
         otherwise = _meaning(settings["otherwise"], argument="otherwise")
     return {
-        "convert": _Table(table, otherwise, has_rest=has_rest, truths=truths).read,
+        "convert": _Table(table, otherwise, has_rest=has_rest, truths=truths, numbers=numbers).read,
         "bulk": partial(_look_up, table=table),
         "listed": frozenset(table),
         "answers_nothing": has_rest or "" in table,
@@ -297,13 +299,21 @@ class _Table:
     """What each value stands for, with one sense for values that are not listed.
 
     :param truths: which texts of the table stand for all spellings of yes, or of no.
+    :param numbers: which of them stand for a number, however many zeros it is written with.
     """
 
     def __init__(
-        self, table: Mapping[str, Any], otherwise: object, *, has_rest: bool, truths: frozenset[str]
+        self,
+        table: Mapping[str, Any],
+        otherwise: object,
+        *,
+        has_rest: bool,
+        truths: frozenset[str],
+        numbers: frozenset[str],
     ) -> None:
         self._table = table
         self._truths = {text: table[text] for text in truths}
+        self._numbers = {to_number(text): text for text in numbers}
         self._otherwise = otherwise
         self._has_rest = has_rest
 
@@ -319,6 +329,8 @@ class _Table:
             raise _not_listed() from None
         if text not in self._table and self._truths:
             text = _truth_of(text)
+        if text not in self._table and self._numbers:
+            text = self._number_of(text)
         if text in self._table:
             return self._table[text]
         if self._has_rest:
@@ -326,6 +338,13 @@ class _Table:
         if not text:
             return None
         raise _not_listed()
+
+    def _number_of(self, text: str) -> str:
+        """A number as the table has it; any other text as it is."""
+        try:
+            return self._numbers.get(to_number(text), text)
+        except EventError:
+            return text
 
 
 def _truth_of(text: str) -> str:
