@@ -51,7 +51,8 @@ def airflow_home() -> Path:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole Airflow of several processes; one for all tests, each of which brings its own DAGs."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+    environment = {"AIRFLOW__CORE__XCOM_BACKEND": "tests.end_to_end.failing_xcom.FailingXCom"}
+    with Stack(tmp_path_factory.mktemp("stack"), environment=environment) as running:
         yield running
 
 

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok.simulator import DEFAULT_PIXEL_CODE, Simulator
+from tests.end_to_end.failing_xcom import refuse_once
 from tests.end_to_end.orders import TOKEN
 from tests.end_to_end.stack import Stack
 
 DAG = """
-import os
 from datetime import timedelta
 
 from airflow.sdk import DAG
@@ -31,10 +31,13 @@ from airflow.sdk import DAG
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 
 
-def fail_once(context, result):
-    if not os.path.exists({failed!r}):
-        open({failed!r}, "w").close()
-        raise RuntimeError("what comes after the delivery fails")
+def note_causes(context):
+    chain, error = [], context["exception"]
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    with open({causes!r}, "a") as file:
+        print("no end" if error else type(chain[0]).__name__, file=file)
 
 
 with DAG({dag_id!r}, schedule=None) as dag:
@@ -46,7 +49,9 @@ with DAG({dag_id!r}, schedule=None) as dag:
         max_events_per_request=10,
         max_in_flight=2,
         max_rejected=1,
-        retries=4,
+        retries=9,
+        on_retry_callback=note_causes,
+        on_failure_callback=note_causes,
         {code}
     )
 """
@@ -82,20 +87,24 @@ class Upload:
         self._path = folder / "orders.jsonl"
         self._path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
-    def start(self, code: str) -> str:
-        """The id of a run that is under way."""
+    def connect(self, token: str = TOKEN) -> None:
+        """Define the connection."""
         self.stack.define_connection(
             "second_try",
             conn_type="tiktok",
             host=self.simulator.url,
-            password=TOKEN,
+            password=token,
             extra={"pixel_code": DEFAULT_PIXEL_CODE},
         )
+
+    def start(self, code: str) -> str:
+        """The id of a run that is under way."""
+        self.connect()
         source = DAG.format(
             dag_id=self.dag_id,
             path=str(self._path),
             letters=str(self.letters),
-            failed=str(self._folder / "failed"),
+            causes=str(self._folder / "causes.txt"),
             code=f"mapping={MAPPING!r}, defaults={{'event': 'PageView'}}, {code}",
         )
         self.stack.add_dag(source, dag_id=self.dag_id)
@@ -108,11 +117,16 @@ class Upload:
     def until_accepted(self, n_requests: int) -> None:
         """Wait until TikTok took so many requests."""
         self.stack.until(
-            lambda: sum(one.code == 0 for one in self.simulator.requests) >= n_requests,
+            lambda: self.n_accepted >= n_requests,
             what=f"{n_requests} requests",
             timeout_s=90,
             step_s=0.01,
         )
+
+    @property
+    def n_accepted(self) -> int:
+        """How many requests TikTok took."""
+        return sum(one.code == 0 for one in self.simulator.requests)
 
     def receipt(self, run_id: str) -> dict[str, Any]:
         """The last try's."""
@@ -139,6 +153,11 @@ class Upload:
         """Events that TikTok has, and how many came again."""
         live = self.simulator.ledger.summary()["live"]
         return live["unique_events"], live["repeats"]
+
+    @property
+    def causes(self) -> list[str]:
+        """The kind of error that ended each failed try; ``no end`` for one that is among its own causes."""
+        return (self._folder / "causes.txt").read_text().split("\n")[:-1]
 
     @property
     def letter_rows(self) -> list[int]:
@@ -189,21 +208,21 @@ def slow(simulator: Simulator) -> Simulator:
 def test_what_fails_after_a_delivery_sends_nothing_again(
     stack: Stack, simulator: Simulator, webhook: str, tmp_path: Path
 ) -> None:
-    """A time-out during a silent webhook, then a failure after the task's end: one receipt, no event twice.
+    """A time-out during a silent webhook, then an XCom store that is away, twice: one receipt, no event twice.
 
     Cleared on purpose, the task sends all again.
     """
     upload = Upload(stack, simulator, tmp_path, n_events=40)
     run_id = upload.start(
-        f"post_execute=fail_once, execution_timeout=timedelta(seconds=10), result_webhook_url={webhook!r}, "
+        f"execution_timeout=timedelta(seconds=10), result_webhook_url={webhook!r}, "
         "retry_delay=timedelta(seconds=0.2)"
     )
+    stack.until(lambda: SilentOnce.n_posts, what="the webhook is told", timeout_s=60)
+    refuse_once(stack.home, dag_id=upload.dag_id, keys=("receipt", "return_value"))
     assert stack.wait(upload.dag_id, run_id)["state"] == "success"
-    tries = stack.tries(upload.dag_id, run_id, "send")
-    assert [one["state"] for one in tries] == ["failed", "failed", "success"]
-    assert SilentOnce.n_posts == 3
-    assert "Timeout" in upload.log(run_id, 1)
-    for number in (2, 3):
+    assert upload.causes == ["AirflowTaskTimeout", "OSError", "OSError"]
+    assert SilentOnce.n_posts == 4
+    for number in (2, 3, 4):
         assert "A former try delivered every event" in upload.log(run_id, number)
     assert upload.ledger == (40, 0)
     receipt = upload.receipt(run_id)
@@ -221,22 +240,53 @@ def test_what_fails_after_a_delivery_sends_nothing_again(
 def test_a_killed_try_is_gone_on_from_if_its_letters_are_there(
     stack: Stack, slow: Simulator, tmp_path: Path, is_disk_new: bool
 ) -> None:
-    """JSON whose optional column only the first row has is resumed; without its letters it starts over, and says so."""
+    """JSON whose optional column only the first row has is resumed; without its letters it starts over, and says so.
+
+    A try in between that is refused its token takes no letter away.
+    """
     upload = Upload(stack, slow, tmp_path, n_events=150)
     run_id = upload.start("retry_delay=timedelta(seconds=2)")
     upload.until_accepted(8)
-    os.kill(upload.pid(run_id), signal.SIGKILL)
+    pid = upload.pid(run_id)
+    upload.connect("revoked")
+    os.kill(pid, signal.SIGKILL)
+    assert stack.wait(upload.dag_id, run_id)["state"] == "failed"
+    assert upload.causes == ["PermanentFailure"]
+    assert 3 in upload.letter_rows
     if is_disk_new:
         upload.letters.unlink()
+    upload.connect()
+    upload.clear(run_id)
     assert stack.wait(upload.dag_id, run_id)["state"] == "success"
     unique, repeats = upload.ledger
     receipt = upload.receipt(run_id)
     assert (unique, receipt["accepted"], receipt["rejected"]) == (150, 150, 1)
     assert upload.letter_rows == [3]
-    said = upload.log(run_id, 2)
+    said = upload.log(run_id, 3)
     assert ("Dead letters of a former try are not where this try can find them" in said) == is_disk_new
     assert (receipt["resumed_from"] == 0) == is_disk_new
     assert repeats >= 80 if is_disk_new else repeats <= 80
+
+
+def test_a_task_told_to_end_ends_in_order_every_time(stack: Stack, slow: Simulator, tmp_path: Path) -> None:
+    """SIGTERM at any moment of waiting: what is under way is answered, the rest is sent later, and no repeat."""
+    upload = Upload(stack, slow, tmp_path, n_events=400)
+    run_id = upload.start("retry_delay=timedelta(seconds=0.2)")
+    for number, answer_takes_s in enumerate((0.4, 0.05, 0.2, 0.8), start=1):
+        slow.faults = [{"effect": {"delay_s": answer_takes_s, "process": True}}]
+        upload.until_accepted(upload.n_accepted + 3)
+        pid = upload.pid(run_id)
+        os.kill(pid, signal.SIGTERM)
+        stack.until(lambda pid=pid: not _is_there(pid), what="the task has ended", timeout_s=20)  # type: ignore[misc]
+        assert "Receipt of the delivery to TikTok" in upload.log(run_id, number)
+    slow.faults = []
+    assert stack.wait(upload.dag_id, run_id)["state"] == "success"
+    assert upload.causes == ["TemporaryFailure"] * 4
+    assert upload.ledger == (400, 0)
+    receipt = upload.receipt(run_id)
+    assert (receipt["read"], receipt["accepted"], receipt["rejected"]) == (401, 400, 1)
+    assert receipt["resumed_from"] > 0
+    assert upload.letter_rows == [3]
 
 
 def test_an_orphan_ends_within_seconds(stack: Stack, slow: Simulator, tmp_path: Path) -> None:
