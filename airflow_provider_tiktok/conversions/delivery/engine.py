@@ -297,6 +297,8 @@ class _Run:
         settlement.expect(events)
         self._preparation.settle(events, settlement)
         settlement.pass_by(events)
+        if settlement.start and self._doubt.witness is None and settlement.may_repeat:
+            self._doubt.witness = _accepted_before(events) or self._doubt.witness
         settlement.reveal(events)
         # Before these are sent: nothing is saved until then, and sending a chunk may take hours.
         if settlement.last_row > settlement.start and not self._catch_up():
@@ -490,6 +492,17 @@ def _settle_repeat(events: Events, place: int, first: First) -> None:
     else:
         events.following[place] = (*first.found, repeat)
         events.states[place] = FOLLOWING
+
+
+def _accepted_before(events: Events) -> Batch | None:
+    """An event that a former try sent, ``None`` where there is none among these."""
+    for place in _with_lines(events, events.places_in(PAST)):
+        encoded = events.encoded.get(place)
+        if encoded is not None:
+            return Batch(group=encoded.group, events=(structs.replace(encoded, item=(events, place)),))
+        line: Any = events.lines[place]
+        return Batch(lines=[line], spans=[(events, (place,))])
+    return None
 
 
 def _answer(settled: Settled) -> None:

@@ -9,8 +9,8 @@ The room knows verdicts, not codes.
 
 A fault of the request looks like a fault of each of its events. So an event is called guilty only if the API
 names something of it, or if another event is accepted about the same time; with no such proof an event that
-was accepted before is sent once more, as a witness. Where that fails, too, a few failures in the same words
-end the run, and no event is blamed.
+was accepted before, perhaps in a former try, is sent once more, as a witness. Where that fails, too, a few
+failures in the same words end the run, and no event is blamed.
 
 Where nothing was accepted so far, a few events of the batch are tried alone. The others wait, and the next
 batches are tried: rows at the head of a table may all be bad. Once one event is accepted, those that wait

@@ -163,6 +163,11 @@ class Settlement:
             self.is_caught_up = passed == (self._checkpoint.position, self._checkpoint.digest)
         return self.is_caught_up
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether what a former try sent may be sent once more: TikTok still knows it by its id."""
+        return self._now() - self._checkpoint.began_at <= REPEATS_ARE_SAFE_S
+
     def start_over(self) -> None:
         """Forget what a former try stored: the input is another."""
         self._warn_of_repeats("The input changed since the last try", self._checkpoint)

@@ -11,17 +11,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from airflow_provider_tiktok.conversions.answers import Answer
-from airflow_provider_tiktok.conversions.batching import Batch
+from airflow_provider_tiktok.conversions.batching import Batch, Encoded, Limits
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.errors import TransientError
-from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
+from airflow_provider_tiktok.conversions.events import PreparedEvent, Row, UnreadableRow
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import Ledger, Rows, Steps, Store
 
@@ -31,13 +33,19 @@ KINDS = ("good", "good", "good", "bad", "invalid", "unreadable", "repeat", "line
 
 
 class Case(NamedTuple):
-    """A source and how it is sent."""
+    """A source and how it is sent.
+
+    :param n_sessions: events of different sessions share no request, as at LiveRamp; 0 for none.
+    :param names_event: whether the API names what is wrong with a bad event.
+    """
 
     rows: list[Row]
     bad: set[str]
     is_grouped: bool
     max_events: int
     max_in_flight: int
+    n_sessions: int = 0
+    names_event: bool = True
 
 
 def row_of(kind: str, number: int) -> Row:
@@ -67,6 +75,8 @@ def cases(draw: st.DrawFn) -> Case:
         is_grouped=draw(st.booleans()),
         max_events=draw(st.sampled_from([1, 2, 3, 7, 100])),
         max_in_flight=draw(st.integers(1, 3)),
+        n_sessions=draw(st.sampled_from([0, 0, 3])),
+        names_event=draw(st.booleans()),
     )
 
 
@@ -78,13 +88,22 @@ class Stopping(Ledger):
 
     def __init__(self, case: Case, *, after: int | None = None) -> None:
         super().__init__(bad=case.bad, max_events=case.max_events)
+        self.limits = Limits(max_events=case.max_events, max_age=7 if case.n_sessions else None)
+        self._case = case
         self._after = after
+
+    def encode(self, event: PreparedEvent) -> Encoded:
+        """The event, of its session."""
+        n_sessions = self._case.n_sessions
+        group = crc32((event.event_id or "").encode()) % n_sessions if n_sessions else None
+        return structs.replace(super().encode(event), group=group)
 
     def send(self, batch: Batch) -> Answer:
         """Answer, or be busy."""
         if self._after is not None and len(self.requests) >= self._after:
             raise TransientError("busy", code=40100)
-        return super().send(batch)
+        answer = super().send(batch)
+        return structs.replace(answer, names_event=answer.names_event and self._case.names_event)
 
 
 class Stop(NamedTuple):
@@ -285,3 +304,24 @@ def test_a_first_try_of_long_ago_is_warned_of(tmp_path: Path, caplog: pytest.Log
     store.state["began_at"] -= 49 * 3600
     run(case._replace(rows=rows[1:]), Stopping(case), letters=letters, store=store)
     assert "may count twice" in caplog.text
+
+
+@pytest.mark.parametrize("n_sessions", [0, 3])
+@pytest.mark.parametrize("n_bad", [1, 20])
+def test_what_is_left_for_a_retry_may_all_be_bad(tmp_path: Path, n_bad: int, n_sessions: int) -> None:
+    """The good events are accepted in a former try: one of them tells that the request is not at fault."""
+    rows = [*(row_of("good", n) for n in range(20)), *(row_of("bad", n) for n in range(n_bad))]
+    bad = {f"bad-{n}" for n in range(n_bad)}
+    case = Case(rows, bad, False, max_events=5, max_in_flight=1, n_sessions=n_sessions, names_event=False)
+    store, letters = Store(), tmp_path / "letters.jsonl"
+
+    class Busy(Stopping):
+        def send(self, batch: Batch) -> Answer:
+            if any(b"bad" in event.body for event in batch.events):
+                raise TransientError("busy", code=40100)
+            return super().send(batch)
+
+    run(case, Busy(case), letters=letters, store=store)
+    delivery = run(case, Stopping(case), letters=letters, store=store)
+    assert delivery.stopped_by is None
+    assert (delivery.receipt.accepted, delivery.receipt.rejected) == (20, n_bad)
