@@ -198,12 +198,17 @@ def test_what_letters_keep_is_one_of_two_words(send: Any, tmp_path: Path, tiktok
     assert not tiktok.requests
 
 
-def test_a_file_that_is_read_takes_no_dead_letters(send: Any, letters: Path, tmp_path: Path):
-    """It would grow while it is read, without end: the task fails before anything is written, no retry."""
+@pytest.mark.parametrize("name", ["kept/letters.jsonl", "link.jsonl", "linked/letters.jsonl"])
+@pytest.mark.parametrize("pattern", ["kept/letters.jsonl", "kept/*.jsonl", "linked/*"])
+def test_a_file_that_is_read_takes_no_dead_letters(
+    send: Any, letters: Path, tmp_path: Path, pattern: str, name: str
+):
+    """Under whatever name and through whatever link: what is written to it would be read without end."""
     before = letters.read_bytes()
     (tmp_path / "link.jsonl").symlink_to(letters)
+    (tmp_path / "linked").symlink_to(letters.parent, target_is_directory=True)
     with pytest.raises(PermanentFailure, match="dead_letter_path"):
-        send(letters, dead_letter_path=tmp_path / "link.jsonl")
+        send(str(tmp_path / pattern), dead_letter_path=tmp_path / name)
     assert letters.read_bytes() == before
 
 
