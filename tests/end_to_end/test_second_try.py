@@ -222,8 +222,8 @@ def test_what_fails_after_a_delivery_sends_nothing_again(
     assert stack.wait(upload.dag_id, run_id)["state"] == "success"
     assert upload.causes == ["AirflowTaskTimeout", "OSError", "OSError"]
     assert SilentOnce.n_posts == 4
-    for number in (2, 3, 4):
-        assert "A former try delivered every event" in upload.log(run_id, number)
+    last = stack.tries(upload.dag_id, run_id, "send")[-1]["try_number"]
+    assert "A former try delivered every event" in upload.log(run_id, last)
     assert upload.ledger == (40, 0)
     receipt = upload.receipt(run_id)
     assert (receipt["accepted"], receipt["rejected"], receipt["is_complete"]) == (40, 1, True)
@@ -319,6 +319,8 @@ def _call_failed(upload: Upload, run_id: str) -> None:
     """What Airflow does minutes later, when it misses the task's heartbeat."""
     path = f"/api/v2/dags/{upload.dag_id}/dagRuns/{run_id}/taskInstances/send"
     upload.stack.call("PATCH", path, {"new_state": "failed"})
+    # Else the scheduler may fail the run after it was cleared.
+    assert upload.stack.wait(upload.dag_id, run_id)["state"] == "failed"
 
 
 def _parent_of(pid: int) -> int:

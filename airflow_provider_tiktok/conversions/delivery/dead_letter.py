@@ -219,11 +219,14 @@ class _File:
     def add(self, lines: bytes) -> None:
         """Append, behind whatever is there."""
         with _locked(self._path) as file:
+            is_new = file.seek(0, os.SEEK_END) == 0
             if _is_torn(file):
                 lines = b"\n" + lines
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            _sync_folder(self._path.parent)
 
     def remove(self, outdated: Counter[int]) -> None:
         """Rewrite the file without this run's first letters of these rows, so many of each."""

@@ -397,6 +397,24 @@ def test_a_file_that_all_could_read_is_closed_to_them(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_letters_and_the_name_of_their_file_are_on_disk_when_they_are_called_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that loses its power right after a write has the letter, in a file of that name."""
+    path, synced = tmp_path / "letters.jsonl", []
+
+    def fsync(number: int) -> None:
+        synced.append((os.fstat(number).st_ino, path.stat().st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    letters = DeadLetters(path, run="d/r/t")
+    letters.start()
+    for expected in ([path, tmp_path], [path]):
+        synced.clear()
+        letters.write([result(1, Outcome.REJECTED)], record=record)
+        assert synced == [(each.stat().st_ino, path.stat().st_size) for each in expected]
+
+
 def test_a_torn_line_swallows_no_letter(tmp_path: Path) -> None:
     """After a kill amid a line the next letter, of whatever task, has a line of its own."""
     path = made(tmp_path / "letters.jsonl", b'{"run":"other/run","written_at":17672256')

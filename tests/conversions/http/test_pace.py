@@ -142,7 +142,7 @@ def test_a_refused_request_leaves_soon_at_another_place(pace: Pace, time: Time) 
     sent_at = send(pace, time, Sign.REFUSED)
     left = send(pace, time, Sign.ACCEPTED)
     distance = 1 / (pace.rate or 0.0)
-    assert 0 < left - sent_at < 0.4 * distance
+    assert 0 < left - sent_at < 0.25 * distance
     assert send(pace, time, Sign.ACCEPTED) - left == pytest.approx(distance, rel=0.1)
 
 
