@@ -249,6 +249,17 @@ def test_what_a_chunk_has_sent_is_saved_before_the_chunk_is_done(tmp_path: Path,
     assert (receipt.resumed_from, receipt.accepted) == (30, 40)
 
 
+@pytest.mark.parametrize(("step_s", "least", "most"), [(0.0, 1, 2), (0.002, 1, 4), (2.0, 20, 100)])
+def test_checkpoints_are_saved_at_most_once_a_second(
+    tmp_path: Path, step_s: float, least: int, most: int
+) -> None:
+    """However small the requests: at the first answer, then once a second, and at the end."""
+    case = Case([row_of("good", n) for n in range(60)], set(), False, max_events=1, max_in_flight=1)
+    store = Keeping()
+    run(case, Stopping(case), letters=tmp_path / "letters.jsonl", store=store, step_s=step_s)
+    assert least <= len(store.states) <= most
+
+
 @pytest.mark.parametrize(
     "change",
     [
