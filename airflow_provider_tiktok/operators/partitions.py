@@ -228,8 +228,8 @@ class SplitFilesOperator(SplitOperator):
         files = find_files(reveal(self.path), conn_id=self.storage_conn_id)
         if any(shown_path(file) != str(file) for file in files):
             raise ConfigurationError(
-                "path: Airflow stores what a part says, and this address has a user, a password or a query. "
-                "Leave that out, and name a connection in storage_conn_id."
+                "Name a connection in storage_conn_id, and leave user, password and query out of the path: "
+                "Airflow stores what a part says, and this address has one of them."
             )
         return split_files(
             files,

@@ -12,6 +12,7 @@ HEAD = """
 import json
 from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, task, task_group
+from airflow_provider_tiktok.decorators.tiktok import tiktok_events_task
 from airflow_provider_tiktok.operators.liveramp import LiveRampRefreshEnvelopesOperator, LiveRampSendEventsOperator
 from airflow_provider_tiktok.operators.partitions import SplitFilesOperator, SplitQueryOperator
 from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator, TikTokListPixelsOperator
@@ -26,11 +27,7 @@ from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, T
 from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 from airflow_provider_tiktok.transfers.preview import TikTokPreviewOperator
-from airflow_provider_tiktok.transfers.python_to_tiktok import (
-    PythonToLiveRampOperator,
-    PythonToTikTokOperator,
-    tiktok_events_task,
-)
+from airflow_provider_tiktok.transfers.python_to_tiktok import PythonToLiveRampOperator, PythonToTikTokOperator
 from airflow_provider_tiktok.transfers.sql_to_liveramp import SqlToLiveRampOperator
 from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
 

@@ -98,10 +98,10 @@ def _quote_jinja(patch: Patch) -> None:
 
 def _follow_redirects(patch: Patch) -> None:
     requests = importlib.import_module("requests")
-    ask = requests.Session.request
+    ask = requests.Session.send
     patch.setattr(
         requests.Session,
-        "request",
+        "send",
         lambda self, *args, **kwargs: ask(self, *args, **{**kwargs, "allow_redirects": True}),
     )
 
