@@ -212,33 +212,20 @@ NOTES: Mapping[str, str] = {
 REFUSED = "refused"
 """The only value of a field that is not taken."""
 
-_CREDENTIALS = (
-    *("access token", "api token", "auth token", "bearer token", "tiktok token", "tiktok access token"),
+CREDENTIAL_NAMES: tuple[str, ...] = (
+    *("accesstoken", "access_token", "access-token", "AccessToken", "Access-Token", "Access Token"),
+    *("ACCESS_TOKEN", "ACCESS-TOKEN", "token", "Token", "TOKEN", "tiktokToken", "tiktok_token"),
     *(
-        "x access token",
-        "token",
-        "bearer",
-        "authorization",
-        "api key",
-        "access key",
-        "secret key",
-        "app secret",
+        "tiktokAccessToken",
+        "tiktok_access_token",
+        "TIKTOK_ACCESS_TOKEN",
+        "apiToken",
+        "api_token",
+        "authToken",
     ),
-    *("client secret", "secret", "password"),
-)
-
-
-def _spellings(words: str) -> tuple[str, ...]:
-    """The words as people and languages join them: accessToken, ACCESS_TOKEN, Access-Token and so on."""
-    parts = words.split()
-    titles = [part.title() for part in parts]
-    joined = {mark: mark.join(parts) for mark in ("", "_", "-", " ")}
-    cased = [name for plain in joined.values() for name in (plain, plain.upper())]
-    return (parts[0] + "".join(titles[1:]), *(mark.join(titles) for mark in joined), *cased)
-
-
-CREDENTIAL_NAMES: tuple[str, ...] = tuple(
-    dict.fromkeys(name for words in _CREDENTIALS for name in _spellings(words) if name not in FIELDS)
+    *("auth_token", "bearerToken", "bearer_token", "bearer", "Authorization", "authorization", "apiKey"),
+    *("api_key", "apikey", "api-key", "Api-Key", "accessKey", "access_key", "appSecret", "app_secret"),
+    *("secret", "password", "clientSecret", "client_secret", "x-access-token", "X-Access-Token"),
 )
 """Names under which a token is sent by mistake. Airflow checks an input field by field and stores what it
 does not know, so that each name must be there for a token under it to be refused before it is stored."""

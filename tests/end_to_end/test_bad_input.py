@@ -95,7 +95,7 @@ def test_a_wrong_connection_is_named(
     [
         ("", b"", {}, ["path", "orders"]),
         ("orders.xyz", b"PK", {}, ["format", "jsonl", "csv", "parquet"]),
-        ("orders.xlsx", b"PK", {}, ["format", "orders.xlsx", "CSV, JSON Lines or Parquet"]),
+        ("orders.xlsx", b"PK", {}, ["path", "orders.xlsx", "CSV, JSON Lines or Parquet"]),
         ("orders.jsonl", b"{}", {"format": "excel"}, ["format", "jsonl", "csv", "parquet"]),
         ("orders.parquet", b"no Parquet", {}, ["orders.parquet", "damaged"]),
     ],

@@ -43,20 +43,7 @@ def test_a_receipt_names_no_credential(
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *("access_token", "token", "Access-Token", "apiKey", "ACCESS_TOKEN", "access-token", "Access Token"),
-        *(
-            "ACCESS-TOKEN",
-            "AccessToken",
-            "accesstoken",
-            "api_token",
-            "API-TOKEN",
-            "Api-Key",
-            "bearer",
-            "Bearer",
-        ),
-        *("X-Access-Token", "TIKTOK_ACCESS_TOKEN", "clientSecret", "App-Secret", "Authorization", "SECRET"),
-    ],
+    ["access_token", "token", "Access-Token", "apiKey", "ACCESS-TOKEN", "x-access-token", "clientSecret"],
 )
 def test_airflow_refuses_a_token_before_it_stores_it(name: str) -> None:
     """Airflow checks an input field by field before it stores a run: this field takes no token."""
