@@ -81,6 +81,8 @@ class Browser:
             self._process.wait()
             raise
         self._url += f"/{session['sessionId']}"
+        # No person clicks into a window without a screen, and without the focus nothing in it has any.
+        self._develop("Emulation.setFocusEmulationEnabled", {"enabled": True})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,11 +137,11 @@ class Browser:
     def resize(self, width: int, height: int) -> None:
         """Give the page this size, a phone's as well: windows have a least width, views have none."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._call(
-            "POST",
-            "/goog/cdp/execute",
-            {"cmd": "Emulation.setDeviceMetricsOverride", "params": size},
-        )
+        self._develop("Emulation.setDeviceMetricsOverride", size)
+
+    def _develop(self, command: str, parameters: dict[str, Any]) -> None:
+        """Ask for something that only a browser's developer tools have."""
+        self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def take_picture(self, path: Path) -> None:
         """What the window shows, as a PNG."""

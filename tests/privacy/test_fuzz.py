@@ -129,7 +129,7 @@ def test_files_give_rows_or_our_own_error(tmp_path: Path, content: bytes, format
     path = tmp_path / "any"
     path.write_bytes(head + content)
     # A file of JSON is read into a buffer that is as large as it may be.
-    with within_bounds(content, most_bytes=60_000_000), suppress(ConversionsError):
+    with within_bounds(content, most_bytes=100_000_000), suppress(ConversionsError):
         list(FilesSource([path], format=format).rows())
 
 

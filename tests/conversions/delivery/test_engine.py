@@ -9,7 +9,7 @@ import json
 import signal
 import threading
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +390,14 @@ def test_any_interruption_leaves_a_receipt(error: BaseException) -> None:
     assert delivery.stopped_by is error
     assert delivery.receipt.read == 1050
     assert sum(counts(delivery).values()) == 1050
+
+
+@pytest.fixture(autouse=True)
+def _heeds_interrupts() -> Iterator[None]:
+    """A process that a shell began in the background ignores Ctrl-C, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupt() -> None:
