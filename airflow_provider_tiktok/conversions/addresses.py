@@ -10,6 +10,7 @@ Whoever holds such an address may read or write, so neither is ever told.
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,3}")
 """Two letters and more: one is a drive. ``pathlib`` makes one slash of two."""
@@ -26,6 +27,25 @@ def shown_path(path: object) -> str:
     A plain path stays as it is. Of several addresses in one, as in ``zip://a.zip::https://...``, each counts.
     """
     return "::".join(_without_credentials(address) for address in str(path).split("::"))
+
+
+def credentials_of(path: object) -> set[str]:
+    """What :func:`shown_path` leaves out: user, password, query and its values, also percent-decoded."""
+    found: set[str] = set()
+    for address in str(path).split("::"):
+        shown = _without_credentials(address)
+        if shown != address:
+            rest = address[len(_SCHEME.match(address).group()) :]  # type: ignore[union-attr]
+            place, *query = _QUERY.split(rest, maxsplit=1)
+            user = place.removesuffix(shown.partition("/")[2].lstrip("/")).removesuffix("@")
+            pairs = [pair for one in query for text in (one, unquote(one)) for pair in text.split("&")]
+            found |= {
+                *query,
+                *(pair.partition("=")[2] for pair in pairs),
+                user,
+                *_COLON.split(user, maxsplit=1),
+            }
+    return {said for one in found for said in (one, unquote(one)) if said}
 
 
 def _without_credentials(address: str) -> str:

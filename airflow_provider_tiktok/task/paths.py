@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_provider_tiktok.conversions.addresses import shown_path
+from airflow_provider_tiktok.conversions.addresses import credentials_of, shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _UNFIT_FOR_NAMES = re.compile(r"[^\w.+=:-]+")
+
+_SHORTEST_MASKED = 5
+"""Signs; shorter ones stand in too many words, and Airflow does not mask them either."""
 
 _LONGEST_NAME = 200
 """Bytes; a file's name may have 255 with its ending."""
@@ -45,9 +48,15 @@ def as_path(path: str | os.PathLike[str], *, conn_id: str | None = None) -> Any:
 
 
 def _stored_path(text: str, *, conn_id: str | None) -> Any:
-    """The object storage path; what file systems say of an address they cannot read may quote its secret."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    """The object storage path; what file systems say of an address they cannot read may quote its secret.
 
+    They also log addresses on their own, so Airflow is told what to mask in the log of the task.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath, mask_secret
+
+    for secret in credentials_of(text):
+        if len(secret) >= _SHORTEST_MASKED:
+            mask_secret(secret)
     try:
         return ObjectStoragePath(text, conn_id=conn_id)
     except Exception as error:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
-from airflow_provider_tiktok.conversions.addresses import shown_path
+from airflow_provider_tiktok.conversions.addresses import credentials_of, shown_path
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,11 @@ def test_credentials_are_not_told(path: object, shown: str) -> None:
     """Neither a secret, nor the key it belongs to, nor a signature is in what people see."""
     assert shown_path(path) == shown
     assert shown_path(shown) == shown
+    secret = re.search("(123/)?SEC[/@]?RET", str(path))
+    assert secret is not None
+    assert secret.group() in credentials_of(path)
+    quoted = (str(path), unquote(str(path)))
+    assert all(one not in shown and any(one in text for text in quoted) for one in credentials_of(path))
 
 
 @pytest.mark.parametrize(
@@ -62,3 +69,4 @@ def test_credentials_are_not_told(path: object, shown: str) -> None:
 def test_other_paths_stay(path: str) -> None:
     """What is no credential is told whole: a connection's id, a container, a port, signs of file names."""
     assert shown_path(path) == path
+    assert not credentials_of(path)

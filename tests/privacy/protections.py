@@ -270,6 +270,11 @@ PROTECTIONS: Mapping[str, Protection] = {
         ),
         "tests/conversions/sources/test_files.py::test_url_is_told_without_its_secrets",
     ),
+    "addresses in others' logs": Protection(
+        "File systems log addresses as they are: Airflow is told what to mask in them.",
+        _set("task.paths:credentials_of", lambda path: set()),
+        "tests/airflow/task/test_paths.py::test_what_storages_log_of_an_address_is_masked",
+    ),
     "addresses in rendered fields": Protection(
         "Airflow stores and shows rendered fields: of an address neither user, password nor query.",
         _set("task.hidden:_without_credentials", lambda value: value),

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.task.paths import (
@@ -281,3 +283,11 @@ def test_letters_on_a_workers_own_disk_are_warned_of(
     monkeypatch.setenv("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", folder_option)
     warn_of_own_disk({"ti": SimpleNamespace(map_index=map_index)}, path=path)
     assert ("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER" in caplog.text) == warns
+
+
+def test_what_storages_log_of_an_address_is_masked() -> None:
+    """File systems log addresses themselves: Airflow masks the credentials in them."""
+    key, secret, signature = (secrets.token_hex(8) for _ in range(3))
+    as_path(f"memory://{key}:{secret}@bucket/day.jsonl?part=1&signature={signature}")
+    said = str(redact(f"open file {key} {secret} {signature} part"))
+    assert said == "open file *** *** *** part"
