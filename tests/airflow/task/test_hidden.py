@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Any
 
@@ -27,6 +28,11 @@ try:
     from airflow.sdk.definitions._internal.mixins import ResolveMixin
 except ImportError:  # Airflow 2.11
     from airflow.utils.mixins import ResolveMixin
+
+
+def _name(value: Any) -> str:
+    """The value in the name of a test, which is the same in every process."""
+    return re.sub(r" object at 0x[0-9a-f]+", "", repr(value))
 
 
 class Reference(ResolveMixin):
@@ -71,7 +77,7 @@ class Literal(ResolveMixin):
         f"s3://{{{{ params.bucket }}}}/{ADDRESS}",
         Literal(),
     ],
-    ids=repr,
+    ids=_name,
 )
 def test_events_are_hidden(value: Any):
     """Whatever may hold an event shows at most how many there are."""
@@ -92,7 +98,7 @@ def test_events_are_hidden(value: Any):
         [Reference()],
         {"email": Reference()},
     ],
-    ids=repr,
+    ids=_name,
 )
 def test_references_are_not_hidden(value: Any):
     """Airflow must see what it has to wait for."""
@@ -162,7 +168,7 @@ def test_templates_inside_are_rendered():
         [Hidden(TEXT, is_data=True), Reference()],
         iter([TEXT]),
     ],
-    ids=repr,
+    ids=_name,
 )
 def test_data_is_not_rendered(given: Any):
     """What another task returned, and what the author calls data, is taken as it is."""
