@@ -327,7 +327,9 @@ def _lines(joined: str) -> list[str]:
 
 
 def plain_ids(column: Column) -> list[Any] | None:
-    """Ids of ASCII letters and digits that hold a digit, as they are."""
+    """Ids of ASCII letters and digits that hold a digit, as they are; whole numbers as text."""
+    if type(column[0]) is int and set(map(type, column)) == {int}:
+        column = list(map(str, column))
     text = _joined(column)
     if text is None or not text.isascii() or _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
         return None
