@@ -23,6 +23,7 @@ from hashlib import sha256
 from itertools import chain, repeat
 from operator import mul
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw
@@ -295,10 +296,12 @@ def decimal_of(number: Any) -> Decimal:
 # ------------------------------------------------------------------------------------- quick columns
 
 _SUSPECT_ID: Final = re.compile(
-    r"\n(?:[0-9]+[eE][0-9]+|[0_.:-]*|__[A-Z][^\n]*|-[0-9]+|[A-Za-z_/:-]+|[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}|(?:[0-9a-fA-F]-?){32,})(?=\n)"
+    r"\n(?:[0_.:-]*|__[A-Z][^\n]*|-[0-9]+|[A-Za-z_/:.-]+|[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}"
+    r"|(?:[0-9a-fA-F]-?){33,}|(?:0{8}|[fF]{8})-[^\n]*|-?[0-9]+[eE]-?[0-9]+|-?[0-9]*\.[0-9]*(?:[eE]-?[0-9]+)?|(?!#[0-9]+\n)[^\n]*#[^\n]*)"
+    r"(?=\n)"
 )
 """Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, words (``null``), macros, digests."""
-_NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/\n-]")
+_NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/.#\n-]")
 _EMAILS: Final = re.compile(
     r"(?>[a-z0-9][a-z0-9_+-]*+(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]{2,24}\n)++"
 )
@@ -327,13 +330,32 @@ def _lines(joined: str) -> list[str]:
 
 
 def plain_ids(column: Column) -> list[Any] | None:
-    """Ids of ASCII letters and digits that hold a digit, as they are; whole numbers as text."""
-    if type(column[0]) is int and set(map(type, column)) == {int}:
-        column = list(map(str, column))
+    """Ids of ASCII letters and digits that hold a digit, as they are; whole numbers and UUIDs as text."""
+    if type(column[0]) is not str:
+        texts = _texts_of_ids(column)
+        if texts is None:
+            return None
+        column = texts
     text = _joined(column)
     if text is None or not text.isascii() or _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
         return None
     return list(column) if text.count("\n") == len(column) + 1 else None
+
+
+def _texts_of_ids(column: Column) -> list[str] | None:
+    kinds = set(map(type, column))
+    if kinds == {float}:
+        whole = _whole(column)
+        return None if whole is None else list(map(str, whole))
+    return list(map(str, column)) if kinds <= {int, Decimal, UUID} else None
+
+
+def _whole(numbers: Column) -> list[int] | None:
+    """Positive floats that are whole numbers, as such; ``None`` if one is another."""
+    if all(0.0 < number < _LARGEST_PLAIN for number in numbers):
+        whole = list(map(int, numbers))
+        return whole if whole == list(numbers) else None
+    return None
 
 
 def plain_ids_or_none(column: Column) -> list[Any] | None:
@@ -409,10 +431,21 @@ def plain_numbers(column: Column) -> list[Any] | None:
 
 
 def plain_counts(column: Column) -> list[Any] | None:
-    """Whole numbers from 1."""
-    if set(map(type, column)) != {int} or min(column) < 1 or max(column) >= _LARGEST_PLAIN:
-        return None
-    return list(column)
+    """Whole numbers from 1, also as text or as a number with a point."""
+    kinds = set(map(type, column))
+    if kinds == {str}:
+        text = _joined(column)
+        if text is None or text.count("\n") != len(column) + 1 or not _COUNTS.fullmatch(text, 1):
+            return None
+        return list(map(int, column))
+    if kinds == {float}:
+        return _whole(column)
+    if kinds == {Decimal}:
+        return plain_counts(list(map(str, column)))
+    return list(column) if kinds == {int} and min(column) >= 1 and max(column) < _LARGEST_PLAIN else None
+
+
+_COUNTS: Final = re.compile(r"(?>[1-9][0-9]{0,14}+\n)++")
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -421,10 +454,10 @@ _YEAR_2000: Final = 946_684_800
 
 
 def plain_seconds(column: Column) -> list[Any] | None:
-    """Unix seconds, of whole numbers and of times that say UTC."""
+    """Unix seconds, of whole numbers and of times that say their offset."""
     kinds = set(map(type, column))
     if kinds == {datetime}:
-        if any(moment.tzinfo is not UTC for moment in column):
+        if any(moment.tzinfo is None for moment in column):
             return None
         column = [(moment - _EPOCH) // _SECOND for moment in column]
     elif kinds != {int}:
@@ -433,8 +466,8 @@ def plain_seconds(column: Column) -> list[Any] | None:
 
 
 _TIMES: Final = re.compile(
-    r"(?>20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
-    r"(?:Z|[+-][01][0-9]:[0-5][0-9])\n)++"
+    r"(?>20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6}+)?+)?+"
+    r"(?:Z|[+-][01][0-9](?::?[0-5][0-9])?+)\n)++"
 )
 
 

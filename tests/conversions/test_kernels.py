@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -24,12 +25,16 @@ SHAPES = (
     r"[A-Za-z0-9_:/.-]{1,12}",
     r"[a-z]{1,4}[-_]?[0-9]{1,9}",
     r"[0-9]{1,12}",
+    r"#{0,2}[A-Za-z]{0,2}[0-9]{1,6}(\.[0-9]{1,3}){0,2}",
+    r"[A-Za-z.]{1,4}[0-9]{0,3}\.[0-9]{0,3}|1\.#(ind|qnan)|#[a-z/]{1,4}",
+    r"[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-fA-F]{4}-[0-9a-f]{12}|(0{8}|f{8})-(0{4}-|f{4}-){3}(0{12}|f{12})",
     r"[0-9]{1,3}[eE][0-9]{1,2}",
     r"0{0,4}[1-9]?[0-9]{0,3}\.[0-9]{0,4}",
     r"[A-Za-z0-9_+.-]{1,8}@[a-z0-9.-]{1,8}\.[a-z]{1,5}",
     r"(Null|none|NA|test|noreply|a)@(example|localhost|x)\.(com|invalid|test|c)",
     r"https?://[a-z0-9.-]{1,8}(:[0-9]{0,6})?[/?#]?[A-Za-z0-9/_.?=&%+~,;:#!*-]{0,12}",
     r"20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9]| UTC)?",
+    r"202[56]-[01][0-9]-[0-2][0-9][T ][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]{1,7})?)?(Z|[+-][0-1][0-9](:?[0-5][0-9])?)",
     r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9A-F]{64}|0{64}",
     r"E\.C\.P\.[A-Za-z0-9_-]{2,30}",
     r"\+1[0-9]{10}|\+1[2-9][0-9]{2}[2-9][0-9]{6}|\+49[0-9]{6,12}|\+[0-9]{5,16}|00[0-9]{9,12}|[0-9(). -]{7,16}",
@@ -53,7 +58,11 @@ columns = st.one_of(
     *(st.lists(one, max_size=4) for one in (numbers, texts, odd)),
     st.lists(st.integers(0, 10**6), min_size=1, max_size=4),
     st.lists(st.floats(0, 1e6), min_size=1, max_size=4),
-)
+    st.lists(st.floats(-2, 10**16).map(float.__trunc__).map(float), min_size=1, max_size=4),
+    st.lists(st.decimals(-2, 10**16, places=0), min_size=1, max_size=4),
+    st.lists(st.one_of(st.uuids(), st.sampled_from([UUID(int=0), UUID(int=2**128 - 1)])), min_size=1, max_size=4),
+    st.lists(st.datetimes(datetime(1999, 1, 1), datetime(2030, 1, 1), timezones=st.timezones()), max_size=4),  # noqa: DTZ001  # hypothesis adds the zone
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("policy", ["auto", "raw", "hashed"])
