@@ -80,3 +80,15 @@ def _forbid_network(event: str, args: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_forbid_network)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The name of a value that differs from process to process, a time or compressed bytes: its argument's.
+
+    Several processes share the tests by their names.
+    """
+    is_time = isinstance(val, int) and val > _LONG_AGO
+    return argname if is_time or isinstance(val, bytes) else None
+
+
+_LONG_AGO = 1_600_000_000
