@@ -18,10 +18,10 @@ help: ## list the tasks
 demo: $(READY) ## a day of real purchases: ETL, database, Airflow, simulator, receipt; nothing leaves the machine
 	$(BIN)/python example_dags/run_demo.py
 
+# A process for each core; the tests of a file stay together, and share what they set up.
 test: $(READY) ## all tests on the pinned Airflow
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical --dist=loadfile $(ARGS)
 
-# In this order: the tests that switch protections off leave in Airflow's home what is searched for.
 test-privacy: $(READY) ## planted values, searched for on a whole Airflow; takes minutes
 	WHOLE_AIRFLOW=1 $(BIN)/python -m pytest tests/end_to_end/test_privacy.py tests/privacy $(ARGS)
 

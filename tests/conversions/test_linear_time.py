@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ import pytest
 from airflow_provider_tiktok.conversions import event_names, http, values
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.identifiers.browsers import att_status_of, locale_of
+from airflow_provider_tiktok.conversions.kernels import OFFERED, quick_of
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.tiktok import return_codes
 from airflow_provider_tiktok.conversions.validation.representation import text_fault
+from tests.conversions.delivery.test_road import parts_of
 
 LENGTH = 50_000
 MOST_TIMES = 3.0
@@ -56,6 +59,15 @@ def _refusal(words: str) -> http.HttpReply:
     return http.HttpReply(status=200, body=json.dumps(body).encode())
 
 
+_IDENTITY = parts_of({})[1].identity
+
+
+def _quick(path: str, value: Any) -> Any:
+    quick = quick_of(path, _IDENTITY, nulls=values.NullValues(["-99"]), country="US")
+    assert quick is not None
+    quick([value])
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "to_text": values.to_text,
     "to_number": values.to_number,
@@ -81,6 +93,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "find_guilty": lambda text: return_codes.find_guilty(text, n_events=2),
     "classify": lambda text: return_codes.classify(_refusal(text)),
     "event_names.find": lambda text: event_names.find("web", text),
+    **{f"quick {path}": partial(_quick, path) for path in sorted(OFFERED - {"user.phone"})},
+    "quick user.phone": lambda text: _quick("user.phone", (text, None, "US")),
 }
 
 

@@ -432,6 +432,11 @@ PROTECTIONS: Mapping[str, Protection] = {
         _set("conversions.delivery.engine:Options.require_consent", False),
         "tests/conversions/delivery/test_engine.py::test_without_consent_nothing_is_sent_or_stored",
     ),
+    "headers under a name that Airflow masks": Protection(
+        "The headers for LiveRamp are a secret, and Airflow knows secrets by the names of their fields.",
+        _set("hooks.liveramp:HEADERS_FIELD", "partner_headers"),
+        "tests/airflow/hooks/test_liveramp.py::test_airflow_masks_the_headers_by_their_field_s_name",
+    ),
     "our own words only": Protection(
         "A webhook is told the class of a foreign error, never its text.",
         _set(

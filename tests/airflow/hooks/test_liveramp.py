@@ -72,8 +72,8 @@ def test_airflow_masks_the_headers_by_their_field_s_name() -> None:
     except ImportError:
         masker = pytest.importorskip("airflow.utils.log.secrets_masker")
         should_hide_value_for_key = masker.should_hide_value_for_key
-    assert should_hide_value_for_key("secret_headers")
-    assert "secret_headers" in LIVERAMP_CONNECTION["conn-fields"]
+    assert should_hide_value_for_key(liveramp.HEADERS_FIELD)
+    assert liveramp.HEADERS_FIELD in LIVERAMP_CONNECTION["conn-fields"]
 
 
 @pytest.mark.parametrize(
