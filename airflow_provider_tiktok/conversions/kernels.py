@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from hashlib import sha256
@@ -453,38 +453,44 @@ _SECOND: Final = timedelta(seconds=1)
 _YEAR_2000: Final = 946_684_800
 
 
-def plain_seconds(column: Column) -> list[Any] | None:
-    """Unix seconds, of whole numbers and of times that say their offset."""
-    kinds = set(map(type, column))
-    if kinds == {datetime}:
-        if any(moment.tzinfo is None for moment in column):
-            return None
-        column = [(moment - _EPOCH) // _SECOND for moment in column]
-    elif kinds != {int}:
-        return None
-    return list(column) if min(column) >= _YEAR_2000 and max(column) < 10**11 else None
-
-
 _TIMES: Final = re.compile(
-    r"(?>20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6}+)?+)?+"
-    r"(?:Z|[+-][01][0-9](?::?[0-5][0-9])?+)\n)++"
+    r"(?>20[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6}+)?+)?+"
+    r"(?:Z|[+-][01][0-9](?::?[0-5][0-9])?+)?+)?+\n)++"
 )
 
 
-def plain_times(column: Column) -> list[Any] | None:
-    """Unix seconds, also of ISO 8601 text with its offset."""
-    if type(column[0]) is not str:
-        return plain_seconds(column)
-    text = _joined(column)
-    if text is None or text.count("\n") != len(column) + 1:
-        return None
-    if _TIMES.fullmatch(text, 1):
-        try:
-            moments = list(map(datetime.fromisoformat, column))
-        except ValueError:
-            return None
-        return [(moment - _EPOCH) // _SECOND for moment in moments]
-    return plain_seconds(list(map(int, column))) if _SECONDS.fullmatch(text, 1) else None
+def plain_times(zone: tzinfo | None) -> QuickColumn:
+    """Unix seconds: whole numbers, dates, and times as such or in ISO 8601.
+
+    :param zone: of times without one.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        kinds = set(map(type, column))
+        if kinds == {str}:
+            text = _joined(column)
+            if text is None or text.count("\n") != len(column) + 1:
+                return None
+            if _SECONDS.fullmatch(text, 1):
+                return seconds(list(map(int, column)))
+            if not _TIMES.fullmatch(text, 1):
+                return None
+            return seconds_of(map(datetime.fromisoformat, column))
+        if kinds == {datetime}:
+            return seconds_of(column)
+        if kinds == {date}:
+            return seconds_of(datetime.combine(day, time.min) for day in column)
+        return seconds(column) if kinds == {int} else None
+
+    def seconds_of(moments: Iterable[datetime]) -> list[Any] | None:
+        known = [moment if moment.tzinfo else moment.replace(tzinfo=zone) for moment in moments]
+        # Where there is no zone, Python refuses to count.
+        return seconds([(moment - _EPOCH) // _SECOND for moment in known])
+
+    def seconds(column: Column) -> list[Any] | None:
+        return list(column) if min(column) >= _YEAR_2000 and max(column) < 10**11 else None
+
+    return quick
 
 
 _SECONDS: Final = re.compile(r"(?>[1-9][0-9]{8,9}\n)++")
@@ -540,7 +546,6 @@ def listed(plain: QuickColumn) -> QuickColumn:
 
 
 QUICK: Final[Mapping[str, QuickColumn]] = {
-    "event_time": plain_times,
     "event_id": plain_ids,
     "user.ttclid": plain_tokens,
     "user.ttp": plain_tokens,
@@ -557,7 +562,7 @@ QUICK: Final[Mapping[str, QuickColumn]] = {
     "properties.contents[].price": plain_numbers,
     "properties.contents[].quantity": plain_counts,
 }
-"""Event path to the quick test of its columns, for fields whose values seldom repeat."""
+"""Event path to the quick test of its columns, for fields whose values seldom repeat; of times see there."""
 
 
 _NORTH_AMERICANS: Final = re.compile(r"(?>\+1[2-9][0-9]{2}[2-9][0-9]{6}\n)++")
@@ -680,7 +685,7 @@ REPEATING: Final[Mapping[str, QuickColumn]] = {
 }
 """The same for fields whose values repeat: what comes out is remembered."""
 
-OFFERED: Final = frozenset({*QUICK, *REPEATING, "user.email", "user.external_id", "user.phone"})
+OFFERED: Final = frozenset({*QUICK, *REPEATING, "event_time", "user.email", "user.external_id", "user.phone"})
 """Event paths that there is a quick test for."""
 
 _ROWS: Final = {
@@ -693,15 +698,18 @@ _ROWS: Final = {
 """The rows of identity tables that the quick tests of identifiers stand for."""
 
 
-def quick_of(path: str, identity: Identity, *, nulls: NullValues, country: str | None) -> QuickColumn | None:
+def quick_of(
+    path: str, identity: Identity, *, nulls: NullValues, country: str | None, zone: tzinfo | None
+) -> QuickColumn | None:
     """The quick test of a field's columns; ``None`` for none.
 
     It stands for one rule: an identifier for which a destination's table has another row has none.
 
     :param nulls: texts that stand for no value.
     :param country: that persons have by default.
+    :param zone: of times without one.
     """
-    quick = _quick_of(path, identity, country)
+    quick = plain_times(zone) if path == "event_time" else _quick_of(path, identity, country)
     if quick is None or not nulls:
         return quick
     test = quick
@@ -710,7 +718,7 @@ def quick_of(path: str, identity: Identity, *, nulls: NullValues, country: str |
 
 def repeats(path: str) -> bool:
     """Whether the values of a field repeat, so that it pays to remember what comes out."""
-    return path not in QUICK and path not in ("user.email", "user.external_id")
+    return path not in QUICK and path not in ("event_time", "user.email", "user.external_id")
 
 
 def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn | None:

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -63,9 +64,10 @@ _IDENTITY = parts_of({})[1].identity
 
 
 def _quick(path: str, value: Any) -> Any:
-    quick = quick_of(path, _IDENTITY, nulls=values.NullValues(["-99"]), country="US")
+    quick = quick_of(path, _IDENTITY, nulls=values.NullValues(["-99"]), country="US", zone=UTC)
     assert quick is not None
-    quick([value])
+    with suppress(ValueError):
+        quick([value])
 
 
 READERS: dict[str, Callable[[str], Any]] = {

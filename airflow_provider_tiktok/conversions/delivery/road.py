@@ -607,7 +607,9 @@ class Road:
         default = mapping.default_of("phone_region") or mapping.default_of("user.country")
         quick = None
         if self._wire is not None and field.path in self._wire.quick:
-            quick = quick_of(field.path, self._identity, nulls=mapping.nulls, country=default)
+            quick = quick_of(
+                field.path, self._identity, nulls=mapping.nulls, country=default, zone=mapping.zone
+            )
         remembers = quick is None or repeats(field.path)
         return Kernel(partial(self._tell, field), quick=quick, remembers=remembers)
 

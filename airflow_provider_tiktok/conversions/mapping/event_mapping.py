@@ -124,7 +124,7 @@ class EventMapping:
         ttclid_from_url: bool = False,
         max_group_rows: int = 10_000,
     ) -> None:
-        zone = _zone(timezone)
+        self._zone = zone = _zone(timezone)
         self._nulls = NullValues(null_values)
         event_time = replace(FIELDS["event_time"], convert=partial(to_event_time, zone=zone))
         fields = {**FIELDS, "event_time": event_time}
@@ -331,6 +331,11 @@ class EventMapping:
     def max_group_rows(self) -> int:
         """Rows that one event may have."""
         return self._max_group_rows
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Where times that carry no zone were read off the clock."""
+        return self._zone
 
     @property
     def nulls(self) -> NullValues:
