@@ -368,6 +368,8 @@ def plain_emails(column: Column) -> list[Any] | None:
     text = _joined(column)
     if text is None or not text.isascii():
         return None
+    if " " in text:
+        text = _joined([address.strip(" ") for address in column]) or ""
     text = text.lower()
     if text.count("\n") != len(column) + 1 or not _EMAILS.fullmatch(text, 1):
         return None
@@ -526,6 +528,11 @@ def _single_lists(texts: Column) -> list[Any]:
     return [Raw(('["' + text + '"]').encode()) for text in texts]
 
 
+def of_first(test: QuickColumn) -> QuickColumn:
+    """What a test takes of the first of several values that stand beside one another."""
+    return lambda column: test([value for value, *_ in column])
+
+
 def either(*tests: QuickColumn) -> QuickColumn:
     """What the first of several tests takes."""
 
@@ -604,6 +611,8 @@ def plain_phones(default: str | None) -> QuickColumn:
     def quick(column: Column) -> list[Any] | None:
         given, *regions = zip(*column, strict=True)
         phones: Column = given
+        if set(map(type, phones)) == {int}:
+            phones = list(map(str, phones))
         text = _joined(phones)
         if text is None or text.count("\n") != len(column) + 1:
             return None
@@ -729,8 +738,8 @@ def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn
         return None
     raw: QuickColumn | None = None
     if path == "user.phone":
-        return plain_phones(country or rules.phone_region) if rules.policy != "hashed" else None
-    if path == "user.email":
+        raw = plain_phones(country or rules.phone_region)
+    elif path == "user.email":
         raw = plain_emails
     elif path == "user.external_id":
         raw = None if rules.lower_external_id else digested(plain_ids)
@@ -739,6 +748,8 @@ def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn
     else:
         return QUICK.get(path) or REPEATING.get(path)
     digests = plain_digests(digests_of_nothing(row))
+    if path == "user.phone":
+        digests = of_first(digests)
     if rules.policy == "auto":
         return either(digests, raw) if raw else digests
     return digests if rules.policy == "hashed" else raw

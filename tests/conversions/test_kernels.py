@@ -32,6 +32,7 @@ SHAPES = (
     r"[0-9]{1,3}[eE][0-9]{1,2}",
     r"0{0,4}[1-9]?[0-9]{0,3}\.[0-9]{0,4}",
     r"[A-Za-z0-9_+.-]{1,8}@[a-z0-9.-]{1,8}\.[a-z]{1,5}",
+    r" {0,2}[A-Za-z]{1,4}[0-9]?@[a-z]{1,3}\.com {0,2}",
     r"(Null|none|NA|test|noreply|a)@(example|localhost|x)\.(com|invalid|test|c)",
     r"https?://[a-z0-9.-]{1,8}(:[0-9]{0,6})?[/?#]?[A-Za-z0-9/_.?=&%+~,;:#!*-]{0,12}",
     r"20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9]| UTC)?",
@@ -64,6 +65,7 @@ columns = st.one_of(
     st.lists(st.decimals(-2, 10**16, places=0), min_size=1, max_size=4),
     st.lists(st.one_of(st.uuids(), st.sampled_from([UUID(int=0), UUID(int=2**128 - 1)])), min_size=1, max_size=4),
     st.lists(st.dates(), max_size=4),
+    st.lists(st.integers(2_000_000_000, 9_999_999_999) | st.integers(12_000_000_000, 19_999_999_999), max_size=2),
     st.lists(st.datetimes(datetime(1999, 1, 1), datetime(2030, 1, 1), timezones=st.none() | st.timezones()), max_size=4),  # noqa: DTZ001  # hypothesis adds the zone
 )  # fmt: skip
 
