@@ -75,8 +75,9 @@ _KINDS = {
 }
 _SEARCHED = """## Searched and found
 
-As `make test-privacy` last saw it. Airflow itself keeps the input of a run in `dag_run.conf`, and there the
-input's values are, and nowhere else. On a whole Airflow all that its earlier runs left is searched again.
+As `make test-privacy` last saw it. Airflow itself keeps the input of a run in `dag_run.conf`, in its audit
+log (`log.extra`) and in the run facet of OpenLineage; there the input's values are, and nowhere else but in
+Airflow's own lines at the level DEBUG. On a whole Airflow all that its earlier runs left is searched again.
 """
 
 

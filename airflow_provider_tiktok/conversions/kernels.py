@@ -28,8 +28,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
+from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import Drop, Violation
-from airflow_provider_tiktok.conversions.identifiers import Identity, rows
+from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
+from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone
 from airflow_provider_tiktok.conversions.identifiers.table import Form, digests_of_nothing
 from airflow_provider_tiktok.conversions.values import CITIES, COUNTRIES, NAMES, NullRule, NullValues
 
@@ -598,14 +600,19 @@ def _is_north_american() -> Callable[[str], Any]:
     return re.compile(rf"\+1(?:{pattern or '(?!)'})").fullmatch
 
 
-def plain_phones(default: str | None) -> QuickColumn:
-    """The digests of North American numbers, where no other country is named.
+_DIALLED: Final = re.compile(r"(?>\+?[0-9(][0-9 ().-]{5,18}+\n)++")
 
-    Those without their country code must be of the plan, and their country named.
+
+def plain_phones(default: str | None, rules: IdentityRules) -> QuickColumn:
+    """The digests of numbers that are written in digits and what usually stands between them.
+
+    North American ones need no library where no other country is named; those without their country code must
+    be of the plan, and their country named.
 
     A column's values are a number, the region named for it, and the person's country.
 
     :param default: the region of numbers whose row names none.
+    :param rules: which region a country's name stands for.
     """
 
     def quick(column: Column) -> list[Any] | None:
@@ -617,15 +624,28 @@ def plain_phones(default: str | None) -> QuickColumn:
         if text is None or text.count("\n") != len(column) + 1:
             return None
         named = {region or country or default for region, country in set(zip(*regions, strict=True))}
-        if not named <= _NORTH_AMERICA:
-            return None
+        numbers: Column | None = None
+        if named <= _NORTH_AMERICA:
+            numbers = north_americans(phones, text, is_named=None not in named)
+        if numbers is None and _DIALLED.fullmatch(text, 1):
+            rows = zip(phones, *regions, strict=True)
+            try:
+                numbers = [normalise_phone(phone, region=read_by(*beside)) for phone, *beside in rows]
+            except EventError:
+                return None
+        return None if numbers is None else digests_of(numbers)
+
+    def read_by(region: str | None, country: str | None) -> str | None:
+        return rules.of_row(region or country or default).phone_region
+
+    def north_americans(phones: Column, text: str, *, is_named: bool) -> Column | None:
         if not _NORTH_AMERICANS.fullmatch(text, 1):
-            if None in named or not _SPELT.fullmatch(text, 1) or _ENDS_AS_FLOAT in text:
+            if not is_named or not _SPELT.fullmatch(text, 1) or _ENDS_AS_FLOAT in text:
                 return None
             phones = ["+1" + digits[-10:] for digits in _lines(text.translate(_MARKS))]
             if not all(map(_is_north_american(), phones)):
                 return None
-        return digests_of(phones) if _RUNS.isdisjoint(phones) else None
+        return phones if _RUNS.isdisjoint(phones) else None
 
     return quick
 
@@ -738,7 +758,7 @@ def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn
         return None
     raw: QuickColumn | None = None
     if path == "user.phone":
-        raw = plain_phones(country or rules.phone_region)
+        raw = plain_phones(country or rules.phone_region, rules)
     elif path == "user.email":
         raw = plain_emails
     elif path == "user.external_id":

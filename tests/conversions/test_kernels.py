@@ -73,8 +73,16 @@ columns = st.one_of(
 @pytest.mark.parametrize("policy", ["auto", "raw", "hashed"])
 @pytest.mark.parametrize("path", sorted(OFFERED))
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(column=columns, timezone=st.sampled_from([None, "America/New_York", "Asia/Kolkata", "Pacific/Apia"]))
-def test_quick_is_careful(path: str, policy: str, column: list[Any], timezone: str | None):
+@given(
+    column=columns,
+    timezone=st.sampled_from([None, "America/New_York", "Asia/Kolkata", "Pacific/Apia"]),
+    beside=st.sampled_from(
+        [(None, None), ("DE", None), (None, "GB"), ("Atlantis", " "), (" ", "usa"), ("", "JP")]
+    ),
+)
+def test_quick_is_careful(
+    path: str, policy: str, column: list[Any], timezone: str | None, beside: tuple[str | None, str | None]
+):
     """A column with quick test and memory comes out as by the careful rule alone, with the same findings."""
     source = "crm" if path == "lead.lead_id" else "offline" if path == "user.lead_id" else "web"
     arguments = {"identity_policy": policy, "default_region": "US", "timezone": timezone}
@@ -84,7 +92,7 @@ def test_quick_is_careful(path: str, policy: str, column: list[Any], timezone: s
         field = EventMapping({path: "at"}, timezone=timezone).mapped[0].field  # which knows the zone
     quick, careful = road._kernel_of(field), Kernel(partial(road._tell, field))
     if path == "user.phone":
-        column = [None if value is None else (value, None, None) for value in column]
+        column = [None if value is None else (value, *beside) for value in column]
     expected = _told(careful, column)
     assert _told(quick, column) == expected
     assert _told(quick, [*column, *column]) == _told(careful, [*column, *column])

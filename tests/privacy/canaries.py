@@ -87,7 +87,7 @@ SENT = {
     "service": tuple(field for field in _EVENT if field not in ("idfa", "properties.description")),
     **dict.fromkeys(("query", "tables"), ("access token", "event_id")),
     "liveramp": ("identity envelope", "LiveRamp's configuration id"),
-    "looking": ("access token",),
+    **dict.fromkeys(("looking", "waiting"), ("access token",)),
 }
 """What the platform gets as it is in each part of the DAG, and so may say back."""
 
