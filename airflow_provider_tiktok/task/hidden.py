@@ -19,7 +19,6 @@ from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import chain
 from typing import Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
@@ -36,11 +35,19 @@ class Hidden:
         reads from somewhere: what stands in them was not written by the DAG's author.
     """
 
-    __slots__ = ("is_data", "value")
+    __slots__ = ("is_data", "is_flat", "value")
 
     def __init__(self, value: Any, *, is_data: bool = False) -> None:
         self.value = value
         self.is_data = is_data
+        self.is_flat = False
+        """Whether it is known that nothing inside the value is hidden once more."""
+
+    def as_data(self) -> Hidden:
+        """The same value, in which no template is looked for."""
+        hidden = type(self)(self.value, is_data=True)
+        hidden.is_flat = self.is_flat
+        return hidden
 
     def serialize(self) -> str:
         """What Airflow stores and shows in place of the value."""
@@ -133,7 +140,7 @@ class HidingOperator(BaseOperator):
         if not isinstance(content, Hidden):
             return self._render_open(content, context, jinja_env, seen_oids)
         if content.is_data or seen_oids is None or not seen_oids.isdisjoint((id(content), id(content.value))):
-            return type(content)(content.value, is_data=True)
+            return content.as_data()
         return type(content)(self._render_hidden(content.value, context, jinja_env, seen_oids), is_data=True)
 
     def _unrendered(self) -> frozenset[int]:
@@ -183,7 +190,7 @@ class HidingOperator(BaseOperator):
 def reveal(value: Any) -> Any:
     """The value behind the holder, and behind those inside it, or the value itself where there is none."""
     if isinstance(value, Hidden):
-        return reveal(value.value)
+        return value.value if value.is_flat else reveal(value.value)
     return _rebuilt(value, reveal, key=reveal) if _holds(value, _is_hidden) else value
 
 
@@ -192,7 +199,9 @@ def _hide(value: Any, *, is_data: bool) -> Any:
     if _is_left_alone(value):
         return value
     if not _holds(value, _is_left_alone):
-        return Hidden(value, is_data=is_data)
+        hidden = Hidden(value, is_data=is_data)
+        hidden.is_flat = True
+        return hidden
     return _rebuilt(value, lambda member: _hide(member, is_data=is_data), key=_hide_key)
 
 
@@ -264,19 +273,19 @@ _PLAIN = frozenset({str, int, float, bool, bytes, type(None), Decimal, datetime,
 def _holds(value: Any, is_meant: Callable[[Any], bool]) -> bool:
     """Whether the value, or anything inside it, is what is meant; no plain value is.
 
-    It may be a table of millions of values, so that all of a depth are looked at together.
+    It may be a table of millions of values: what is plain is not looked at one by one.
     """
-    level = [value]
-    while level:
-        inside: list[Iterable[Any]] = []
-        for one in level:
-            if type(one) is dict or isinstance(one, Mapping):
-                inside += (one, one.values())
-            elif isinstance(one, list | tuple | set):
-                inside.append(one)
-            elif is_meant(one):
-                return True
-        level = [one for one in chain.from_iterable(inside) if type(one) not in _PLAIN]
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is dict or isinstance(one, Mapping):
+            for members in (one.values(), one):
+                if not _PLAIN.issuperset(map(type, members)):
+                    waiting += [member for member in members if type(member) not in _PLAIN]
+        elif isinstance(one, list | tuple | set):
+            waiting += [member for member in one if type(member) not in _PLAIN]
+        elif is_meant(one):
+            return True
     return False
 
 

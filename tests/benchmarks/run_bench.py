@@ -31,8 +31,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -133,9 +134,15 @@ def line_items(n_rows: int) -> dict[str, list[Any]]:
     }
 
 
-def spelt(n: int) -> str:
-    """A national telephone number, in one of four spellings."""
-    area, last = f"{202 + n * 7919 % 700:03}", f"{n * 7919 % 10_000:04}"
+AREAS = (202, 212, 213, 215, 303, 305, 312, 404, 415, 503, 512, 602, 612, 617, 702, 713, 718, 801, 901, 919)
+
+
+def spelt(n: int, *, areas: Sequence[int] = AREAS) -> str:
+    """A national telephone number, in one of four spellings; a new one for each of some ten thousands.
+
+    :param areas: area codes, of which not all need to exist.
+    """
+    area, last = areas[n * 7919 // 10_000 % len(areas)], f"{n * 7919 % 10_000:04}"
     return (f"({area}) 555-{last}", f"{area}-555-{last}", f"1 {area} 555 {last}", f"{area}.555.{last}")[n % 4]
 
 
@@ -216,6 +223,11 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Row by row."""
     for batch in pq.ParquetFile(path).iter_batches(1000):
         yield from batch.to_pylist()
+
+
+def floor_of_file(path: Path) -> int:
+    """The same, of a Parquet file."""
+    return floor_of(parquet_rows(path))
 
 
 def sqlite_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -377,14 +389,18 @@ def report_preparing(table: Table, folder: Path, n_rows: int) -> None:
     compare("SQL (SQLite)", lambda: floor_of(sqlite_rows(database)), query, "0.60", n_events=n_rows)
     compare("JSON Lines", lambda: floor_of(json_rows(jsonl)), files(jsonl), "0.45", n_events=n_rows)
     compare("CSV", lambda: floor_of(csv_rows(text)), files(text), "0.45", n_events=n_rows)
-    phones = parquet_of({"phone": [spelt(n) for n in range(n_rows)]}, "phones")
-    compare(
-        "national telephone numbers in four spellings",
-        lambda: floor_of(parquet_rows(phones)),
-        files(phones, default_region="US"),
-        "0.15",
-        n_events=n_rows,
-    )
+    for words, areas, aim in (
+        ("national telephone numbers in four spellings", AREAS, "0.15"),
+        ("the same, two of five do not exist", range(202, 902), "–"),
+    ):
+        phones = parquet_of({"phone": [spelt(n, areas=areas) for n in range(n_rows)]}, f"phones-{len(areas)}")
+        compare(
+            words,
+            partial(floor_of_file, phones),
+            files(phones, default_region="US"),
+            aim,
+            n_events=n_rows,
+        )
     old = parquet_of({"at": [at - 40 * 86_400 for at in columns["at"]]}, "old")
     untyped = {name: value for name, value in DEFAULTS.items() if name != "properties.content_type"}
     compare(
