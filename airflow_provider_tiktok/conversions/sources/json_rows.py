@@ -75,7 +75,7 @@ def decode_json(text: str | bytes) -> Any:
 
 def as_row(item: Any) -> Row:
     """The item if it is a row, else what stands for a row that is none."""
-    return item if isinstance(item, Mapping) else _NOT_AN_OBJECT
+    return item if type(item) is dict or isinstance(item, Mapping) else _NOT_AN_OBJECT
 
 
 def read_json_lines(text: TextIOWrapper, *, options: TableOptions) -> Table:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_tiktok.conversions.chunks import Chunk, rows_of
+from airflow_provider_tiktok.conversions.chunks import CHUNK_ROWS, Chunk, RecordChunk, rows_of
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row
 from airflow_provider_tiktok.conversions.sources.fingerprints import fingerprint
@@ -69,6 +69,10 @@ class RecordsSource:
         self._was_read = True
         if isinstance(self._items, Pages):
             yield from self._items.chunks()
+            return
+        if isinstance(self._items, list | tuple):
+            for start in range(0, len(self._items), CHUNK_ROWS):
+                yield RecordChunk(list(map(as_row, self._items[start : start + CHUNK_ROWS])))
             return
         is_held = isinstance(self._items, Sequence)
         rows = (SizedRow(as_row(item), None, 0 if is_held else size_of(item)) for item in self._items)
