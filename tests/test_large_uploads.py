@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from upath import UPath
 
 from airflow_provider_tiktok import simulator as tiktok
 from airflow_provider_tiktok.task import paths
 from tests.end_to_end.dag_runs import receipt_of, run_dag, state_of
 from tests.end_to_end.orders import event_of, orders, write_database
+from tests.object_storage import attach_memory
 from tests.pages import block_with, python_blocks, simulated_tiktok
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -74,9 +74,7 @@ def test_letters_of_all_parts_are_sent_again(
 
     In Airflow's home, in a shared folder, and in an object storage.
     """
-    monkeypatch.setattr(
-        paths, "_stored_path", lambda text, **_: UPath(text)
-    )  # Airflow has no store in memory
+    attach_memory()
     if place is not None:
         monkeypatch.setenv(
             "AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", place.format(folder=tmp_path, name=tmp_path.name)

@@ -58,9 +58,15 @@ def _stored_path(text: str, *, conn_id: str | None) -> Any:
         if len(secret) >= _SHORTEST_MASKED:
             mask_secret(secret)
     try:
-        return ObjectStoragePath(text, conn_id=conn_id)
+        path = ObjectStoragePath(text, conn_id=conn_id)
     except Exception as error:
         kind = type(error).__name__
+    else:
+        try:
+            path.fs  # noqa: B018  # where no provider brings the storage, this is said no sooner
+            return path
+        except ValueError as error:
+            kind = type(error).__name__
     raise ConfigurationError(
         "Put credentials into an Airflow connection, and install the provider of the storage: path "
         f"{shown_path(text)} is no address of an object storage that is installed here ({kind})."

@@ -24,6 +24,13 @@ from airflow_provider_tiktok.simulator import (
 from tests.airflow.running import Task
 from tests.end_to_end import dag_runs
 from tests.end_to_end.dag_runs import migrated_home
+from tests.object_storage import attach_memory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_storage() -> None:
+    """An object storage that is there from the first test on, since Airflow remembers which there are."""
+    attach_memory()
 
 
 @pytest.fixture

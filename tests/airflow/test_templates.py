@@ -75,7 +75,7 @@ with DAG("{dag_id}", schedule=None, render_template_as_native_obj={native}, user
         return read()[0]
 
     # One of each is enough for all cases: what is pulled is pulled anew.
-    results = {{give.__name__: give() for give in (give, give_lists, give_texts, give_arguments, give_text, give_one)}}
+    results = {{give.function.__name__: give() for give in (give, give_lists, give_texts, give_arguments, give_text, give_one)}}
     load, load_ones = [lambda: results["give"]] * 2
     load_lists, load_texts, load_arguments, load_text, load_one = (
         lambda name=name: results[f"give_{{name}}"] for name in ("lists", "texts", "arguments", "text", "one")

@@ -18,10 +18,17 @@ import pytest
 from airflow_provider_tiktok import simulator as remote
 from airflow_provider_tiktok.task.paths import as_path
 from tests.end_to_end.dag_runs import migrated_home
+from tests.object_storage import attach_memory
 from tests.privacy.canaries import PEOPLE, SECRETS
 from tests.webhook_receiver import Receiver, receiving
 
 VALUES = {one.field: one.value for one in (*PEOPLE, *SECRETS)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_storage() -> None:
+    """An object storage that is there from the first test on, since Airflow remembers which there are."""
+    attach_memory()
 
 
 @pytest.fixture(scope="session")

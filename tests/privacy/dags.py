@@ -158,10 +158,9 @@ PARTS: Mapping[str, str] = {
         )
     """,
     "waiting": """
-        TikTokPixelSensor(task_id="pixel", poke_interval=10, timeout=30, soft_fail=True, deferrable=True)
-        TikTokEventsReceivedSensor(
-            task_id="events", first_day="2026-11-01", poke_interval=10, timeout=30, soft_fail=True, deferrable=True
-        )
+        waiting = {"poke_interval": 10, "timeout": 30, "soft_fail": True, "deferrable": True}
+        TikTokPixelSensor(task_id="pixel", pixel_code="CSIM0000000000000009", **waiting)
+        TikTokEventsReceivedSensor(task_id="events", first_day="2026-11-01", min_events=10**9, **waiting)
     """,
     "reporting": """
         TikTokSendEventsOperator(task_id="reporting", events=read(), **arguments)

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from airflow_provider_tiktok.exceptions import PermanentFailure
@@ -18,11 +17,6 @@ from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.simulator import Simulator
 from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
 from tests.airflow.running import Task
-
-try:
-    from airflow.sdk.io import attach
-except ImportError:  # Airflow 2
-    from airflow.io.store import attach
 
 
 def record(number: int) -> dict[str, Any]:
@@ -214,7 +208,6 @@ def test_a_file_that_is_read_takes_no_dead_letters(
 
 def test_object_storage_keeps_dead_letters(send: Any, tmp_path: Path, tiktok: Simulator):
     """Dead letters can be kept in object storage, which cannot append, and be sent again from there."""
-    attach("memory", fs=fsspec.filesystem("memory"))
     folder = f"memory://letters/{tmp_path.name}"
     tiktok.faults = [{"match": {"nth": [1]}, "effect": {"code": 40105, "message": "token"}}]
     with pytest.raises(PermanentFailure):
