@@ -33,7 +33,15 @@ from airflow_provider_tiktok.conversions.events import Drop, Violation
 from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
 from airflow_provider_tiktok.conversions.identifiers.phone_numbers import normalise_phone
 from airflow_provider_tiktok.conversions.identifiers.table import Form, digests_of_nothing
-from airflow_provider_tiktok.conversions.values import CITIES, COUNTRIES, NAMES, NullRule, NullValues
+from airflow_provider_tiktok.conversions.values import (
+    CITIES,
+    COUNTRIES,
+    IDS,
+    NAMES,
+    PEOPLE,
+    NullRule,
+    NullValues,
+)
 
 Column = Sequence[Any]
 """One value an event; ``None`` where there is none."""
@@ -298,12 +306,14 @@ def decimal_of(number: Any) -> Decimal:
 # ------------------------------------------------------------------------------------- quick columns
 
 _SUSPECT_ID: Final = re.compile(
-    r"\n(?:[0_.:-]*|__[A-Z][^\n]*|-[0-9]+|[A-Za-z_/:.-]+|[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}"
+    r"\n(?:[0_.: -]*|__[A-Z][^\n]*|-[0-9]+| [^\n]*|[^\n]* |[uU][rR][nN]:[^\n]*|[0-9a-fA-F]{32,}"
     r"|(?:[0-9a-fA-F]-?){33,}|(?:0{8}|[fF]{8})-[^\n]*|-?[0-9]+[eE]-?[0-9]+|-?[0-9]*\.[0-9]*(?:[eE]-?[0-9]+)?|(?!#[0-9]+\n)[^\n]*#[^\n]*)"
     r"(?=\n)"
 )
 """Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, words (``null``), macros, digests."""
-_NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/.#\n-]")
+_NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/.# \n-]")
+_WORDS_AS_ID: Final = re.compile(r"\n[A-Za-z_/:. -]+(?=\n)")
+"""Ids without a digit: ``null`` is none, and who bought it may be called a guest."""
 _EMAILS: Final = re.compile(
     r"(?>[a-z0-9][a-z0-9_+-]*+(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]{2,24}\n)++"
 )
@@ -331,17 +341,32 @@ def _lines(joined: str) -> list[str]:
     return joined[1:-1].split("\n")
 
 
-def plain_ids(column: Column) -> list[Any] | None:
-    """Ids of ASCII letters and digits that hold a digit, as they are; whole numbers and UUIDs as text."""
-    if type(column[0]) is not str:
-        texts = _texts_of_ids(column)
-        if texts is None:
+def ids_but(nulls: NullRule) -> QuickColumn:
+    """Ids of ASCII letters and digits, as they are; whole numbers and UUIDs as text.
+
+    :param nulls: what is no id.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        if type(column[0]) is not str:
+            texts = _texts_of_ids(column)
+            if texts is None:
+                return None
+            column = texts
+        text = _joined(column)
+        if text is None or not text.isascii() or _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
             return None
-        column = texts
-    text = _joined(column)
-    if text is None or not text.isascii() or _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
-        return None
-    return list(column) if text.count("\n") == len(column) + 1 else None
+        if text.count("\n") != len(column) + 1:
+            return None
+        if _WORDS_AS_ID.search(text) and any(map(nulls.holds, column)):
+            return None
+        return list(column)
+
+    return quick
+
+
+plain_ids: Final = ids_but(IDS)
+ids_of_people: Final = ids_but(PEOPLE)
 
 
 def _texts_of_ids(column: Column) -> list[str] | None:
@@ -349,7 +374,9 @@ def _texts_of_ids(column: Column) -> list[str] | None:
     if kinds == {float}:
         whole = _whole(column)
         return None if whole is None else list(map(str, whole))
-    return list(map(str, column)) if kinds <= {int, Decimal, UUID} else None
+    if kinds == {Decimal} and not all(map(Decimal.is_finite, column)):
+        return None
+    return list(map(str, column)) if kinds <= {int, UUID} or kinds == {Decimal} else None
 
 
 def _whole(numbers: Column) -> list[int] | None:
@@ -558,10 +585,10 @@ QUICK: Final[Mapping[str, QuickColumn]] = {
     "event_id": plain_ids,
     "user.ttclid": plain_tokens,
     "user.ttp": plain_tokens,
-    "user.lead_id": plain_ids,
+    "user.lead_id": ids_of_people,
     "page.url": plain_urls,
     "page.referrer": plain_urls,
-    "lead.lead_id": plain_ids,
+    "lead.lead_id": ids_of_people,
     "properties.value": plain_numbers,
     "properties.order_id": plain_ids,
     "properties.shop_id": plain_ids,
@@ -762,7 +789,7 @@ def _quick_of(path: str, identity: Identity, country: str | None) -> QuickColumn
     elif path == "user.email":
         raw = plain_emails
     elif path == "user.external_id":
-        raw = None if rules.lower_external_id else digested(plain_ids)
+        raw = None if rules.lower_external_id else digested(ids_of_people)
     elif row.form is Form.DIGEST and rules.policy == "hashed":
         return None
     else:
