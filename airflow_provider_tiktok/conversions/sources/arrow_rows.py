@@ -74,26 +74,76 @@ def read_parquet(stream: IO[bytes], *, options: TableOptions) -> Table:
 
 def parquet_schema(stream: IO[bytes], options: TableOptions) -> Iterator[Any]:
     """The Arrow schema of the file, under names that tell its columns apart; raises as ``read_parquet``."""
-    file, arrow = _open_parquet(stream, options=options, shares_texts=False)
-    columns = distinct_columns(file.schema_arrow.names, source=options.name)
-    types = [field.type for field in file.schema_arrow]
-    kinds = [kind.value_type if arrow.types.is_dictionary(kind) else kind for kind in types]
-    yield arrow.schema(list(zip(columns, kinds, strict=True)))
+    file, arrow = _open_parquet(stream, options=options)
+    yield _unshared(file.schema_arrow, distinct_columns(file.schema_arrow.names, source=options.name), arrow)
 
 
 def parquet_batches(stream: IO[bytes], options: TableOptions) -> Iterator[Any]:
-    """The file's rows as Arrow batches, under the names of ``parquet_schema``; raises as ``read_parquet``."""
-    file, arrow = _open_parquet(stream, options=options, shares_texts=False)
-    columns = distinct_columns(file.schema_arrow.names, source=options.name)
-    for page in _file_pages(file, options=options, arrow=arrow, shares_texts=False):
-        yield arrow.RecordBatch.from_arrays(page.columns, names=list(columns))
+    """The file's rows as Arrow batches of ``parquet_schema``; raises as ``read_parquet``.
 
-
-def _open_parquet(stream: IO[bytes], *, options: TableOptions, shares_texts: bool = True) -> tuple[Any, Any]:
-    """The open file, and pyarrow.
-
-    :param shares_texts: whether a text that the file keeps once is kept once in memory, too.
+    Texts are copied into every row that has them, in batches of about ``CHUNK_BYTES`` as that makes them.
     """
+    file, arrow = _open_parquet(stream, options=options)
+    columns = distinct_columns(file.schema_arrow.names, source=options.name)
+    schema = _unshared(file.schema_arrow, columns, arrow)
+    for page in _file_pages(file, options=options, arrow=arrow):
+        for part in _light_parts(page):
+            arrays = [
+                array if array.type == kind else array.cast(kind)
+                for array, kind in zip(part.columns, schema.types, strict=True)
+            ]
+            yield arrow.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _unshared(schema: Any, columns: Sequence[str], arrow: Any) -> Any:
+    """The schema in which a text stands in every row that has it."""
+    return arrow.schema(
+        [(name, _unshared_type(kind, arrow)) for name, kind in zip(columns, schema.types, strict=True)]
+    )
+
+
+def _unshared_type(kind: Any, arrow: Any) -> Any:
+    types = arrow.types
+    if types.is_dictionary(kind):
+        return _unshared_type(kind.value_type, arrow)
+    if not _has_shared(kind):
+        return kind
+    if types.is_struct(kind):
+        fields = [kind.field(place) for place in range(kind.num_fields)]
+        return arrow.struct([field.with_type(_unshared_type(field.type, arrow)) for field in fields])
+    member = kind.value_field.with_type(_unshared_type(kind.value_type, arrow))
+    if types.is_fixed_size_list(kind):
+        return arrow.list_(member, kind.list_size)
+    return arrow.large_list(member) if types.is_large_list(kind) else arrow.list_(member)
+
+
+def _light_parts(batch: Any) -> Iterator[Any]:
+    """The batch in parts that are not too large once texts are no longer shared; a row is never parted."""
+    if batch.num_rows <= 1 or sum(map(_unshared_bytes, batch.columns)) <= CHUNK_BYTES:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _light_parts(batch.slice(0, half))
+    yield from _light_parts(batch.slice(half))
+
+
+def _unshared_bytes(array: Any) -> int:
+    """Bytes of a column in which a text stands in every row that has it."""
+    if hasattr(array.type, "index_type"):
+        compute = import_arrow("pyarrow.compute", purpose="an Arrow table")
+        try:
+            sizes = compute.binary_length(array.dictionary)
+        except import_arrow("pyarrow", purpose="an Arrow table").ArrowException:  # of numbers
+            return 8 * len(array)
+        return 4 * len(array) + int(compute.sum(sizes.take(array.indices)).as_py() or 0)
+    if not _has_shared(array.type):
+        return int(array.nbytes)
+    parts = array.flatten()
+    return 4 * len(array) + sum(map(_unshared_bytes, parts if isinstance(parts, list) else [parts]))
+
+
+def _open_parquet(stream: IO[bytes], *, options: TableOptions) -> tuple[Any, Any]:
+    """The open file, and pyarrow; a text that the file keeps once is kept once in memory, too."""
     if not isinstance(stream, BufferedReader) or not stream.seekable():
         raise ConfigurationError(
             f"Unpack the Parquet file, and put it where parts of a file can be read: {options.name} is "
@@ -103,7 +153,7 @@ def _open_parquet(stream: IO[bytes], *, options: TableOptions, shares_texts: boo
     arrow = import_arrow("pyarrow", purpose=f"the Parquet file {options.name}")
     try:
         metadata = parquet.read_metadata(stream)
-        shared = _shared_texts(metadata) if shares_texts else None
+        shared = _shared_texts(metadata)
         file = parquet.ParquetFile(stream, metadata=metadata, read_dictionary=shared, buffer_size=1 << 20)
     except (arrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -366,11 +416,11 @@ def _file_chunks(
             yield LinedChunk(chunk, None)
 
 
-def _file_pages(file: Any, *, options: TableOptions, arrow: Any, shares_texts: bool = True) -> Iterator[Any]:
+def _file_pages(file: Any, *, options: TableOptions, arrow: Any) -> Iterator[Any]:
     row_groups = options.row_groups
     for place in range(file.metadata.num_row_groups) if row_groups is None else row_groups:
         group = file.metadata.row_group(place)
-        size = _rows_at_once(group, file.schema, options=options, shares_texts=shares_texts)
+        size = _rows_at_once(group, file.schema, options=options)
         batches = file.iter_batches(batch_size=size, row_groups=[place])
         while True:
             try:
@@ -403,7 +453,7 @@ def _can_be_shared(kind: Any) -> bool:
     return kind.logical_type.type in ("STRING", "NONE", "JSON", "ENUM") and ".key_value." not in kind.path
 
 
-def _rows_at_once(group: Any, schema: Any, *, options: TableOptions, shares_texts: bool = True) -> int:
+def _rows_at_once(group: Any, schema: Any, *, options: TableOptions) -> int:
     """How many rows of a row group are read at once, told from what it says of itself.
 
     :raises ConfigurationError: it unfolds to far more than it is.
@@ -413,8 +463,7 @@ def _rows_at_once(group: Any, schema: Any, *, options: TableOptions, shares_text
         column = group.column(place)
         _check_column(column, schema.column(place), options=options)
         kind = schema.column(place)
-        is_shared = shares_texts and _can_be_shared(kind)
-        width += _width(column, kind, n_rows=max(group.num_rows, 1), is_shared=is_shared)
+        width += _width(column, kind, n_rows=max(group.num_rows, 1))
     return max(1, min(options.page_size, int(CHUNK_BYTES / max(width, 1))))
 
 
@@ -428,12 +477,13 @@ def _check_column(column: Any, kind: Any, *, options: TableOptions) -> None:
         )
 
 
-def _width(column: Any, kind: Any, *, n_rows: int, is_shared: bool) -> float:
+def _width(column: Any, kind: Any, *, n_rows: int) -> float:
     """Bytes of a row's values in the column, as far as can be told."""
     size: int = column.total_uncompressed_size
     n_values: int = column.num_values
     n_bytes: int = max(kind.length or 0, 8)
-    may_repeat = "DELTA_BYTE_ARRAY" in column.encodings or (_repeats_texts(column) and not is_shared)
+    is_copied = _repeats_texts(column) and not _can_be_shared(kind)
+    may_repeat = "DELTA_BYTE_ARRAY" in column.encodings or is_copied
     if may_repeat:  # each row may have the longest value
         return max(size / n_rows, min(size, CHUNK_BYTES / 64))
     return max(size / n_rows, n_values / n_rows * n_bytes)

@@ -20,8 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_BYTES
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 from airflow_provider_tiktok.conversions.events import UnreadableRow
+from airflow_provider_tiktok.conversions.sources.arrow_rows import parquet_batches
+from airflow_provider_tiktok.conversions.sources.files import FilesSource
 from airflow_provider_tiktok.conversions.sources.queried_files import QueriedFiles
 
 Write = Callable[[str, str | bytes], Path]
@@ -93,6 +96,42 @@ def test_parquet(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [1], "t": ["a"]}), one)
     pq.write_table(pa.table({"id": pa.array([2], pa.int32()), "t": pa.array(["b"]).dictionary_encode()}), two)
     assert read([one, two], "FROM files ORDER BY id DESC") == [{"id": 2, "t": "b"}, {"id": 1, "t": "a"}]
+
+
+LONG = "x" * 100_000
+SHARED = pa.DictionaryArray.from_arrays(pa.array([None, *[0, 1] * 250], pa.int32()), ["short", LONG])
+
+
+def test_repeated_texts_are_handed_over_in_few_pages(tmp_path: Path) -> None:
+    """How often a text repeats is known from the file and not guessed: pages of a few rows cost the most."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({f"c{n}": [f"{n}-{row}" for row in range(10_000)] for n in range(12)}), path)
+    files = FilesSource([path])
+    sizes = [batch.num_rows for _, batch in files.read_each(parquet_batches)]
+    assert sum(sizes) == 10_000
+    assert len(sizes) <= 10
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        SHARED,
+        pa.StructArray.from_arrays([SHARED, pa.array(range(501))], ["text", "n"]),
+        pa.ListArray.from_arrays(list(range(502)), SHARED),
+        pa.LargeListArray.from_arrays(list(range(502)), SHARED),
+        pa.ListArray.from_arrays(list(range(502)), pa.StructArray.from_arrays([SHARED], ["text"])),
+    ],
+)
+def test_a_text_that_many_rows_share_fills_no_memory(tmp_path: Path, column: pa.Array) -> None:
+    """It is copied for as many rows at once as a page may hold, at any depth, and the rows stay what they are."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"v": column}), path)
+    batches = [batch for _, batch in FilesSource([path]).read_each(parquet_batches)]
+    assert max(batch.nbytes for batch in batches) < CHUNK_BYTES + len(LONG)
+    assert len(batches) < 30
+    assert [row["v"] for row in pa.Table.from_batches(batches).to_pylist()] == column.to_pylist()
+    counted = read([path], "SELECT count(v) AS n, sum(length(v::TEXT)) > 25e6 AS is_all FROM files")
+    assert counted == [{"n": len(column) - column.null_count, "is_all": True}]
 
 
 @pytest.mark.parametrize(
