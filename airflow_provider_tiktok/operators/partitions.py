@@ -183,6 +183,8 @@ class SplitFilesOperator(SplitOperator):
     :param encoding: as there.
     :param csv_delimiter: as there.
     :param csv_columns: as there.
+    :param csv_quote: as there.
+    :param csv_skip_rows: as there.
     """
 
     template_fields: Sequence[str] = ("path", "storage_conn_id")
@@ -202,6 +204,8 @@ class SplitFilesOperator(SplitOperator):
         encoding: str = "utf-8",
         csv_delimiter: str | None = None,
         csv_columns: Sequence[str] | None = None,
+        csv_quote: str = '"',
+        csv_skip_rows: int = 0,
         **kwargs: Unpack[TaskArguments],
     ) -> None:
         super().__init__(**kwargs)
@@ -214,11 +218,14 @@ class SplitFilesOperator(SplitOperator):
         self.encoding = encoding
         self.csv_delimiter = csv_delimiter
         self.csv_columns = csv_columns
+        self.csv_quote = csv_quote
+        self.csv_skip_rows = csv_skip_rows
 
     @property
     def reading(self) -> dict[str, Any]:
         """How the files are read."""
-        names = ("format", "compression", "encoding", "csv_delimiter", "csv_columns")
+        of_csv = ("csv_delimiter", "csv_columns", "csv_quote", "csv_skip_rows")
+        names = ("format", "compression", "encoding", *of_csv)
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def split(self, context: Context, *, max_parts: int) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from typing import IO, Any
 from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import UnreadableRow
+from airflow_provider_tiktok.conversions.mapping.nested import leads_inside
 from airflow_provider_tiktok.conversions.sources.arrow_rows import import_arrow
 from airflow_provider_tiktok.conversions.sources.compression import buffered, find_compression
 from airflow_provider_tiktok.conversions.sources.files import FilesSource, find_format
@@ -168,13 +169,27 @@ _UNKNOWN = ("?",)
 def _ends(
     path: FilePath, *, group_by: Sequence[str], reading: Mapping[str, Any]
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The keys of a file's first and last row, ``None`` for a file without rows."""
+    """The keys of a file's first and last row, ``None`` for a file without rows.
+
+    :raises ConfigurationError: it has columns, and not these.
+    """
     first = last = None
-    with closing(FilesSource([path], **reading).chunks()) as chunks:
+    with closing(FilesSource([path], hive_columns=True, **reading).chunks()) as chunks:
         for chunk in chunks:
+            if chunk.names is not None:
+                _check_columns(chunk.names, group_by, name=shown_path(path))
             first = first or _key_of(chunk.row(0), group_by=group_by)
             last = chunk.row(len(chunk) - 1)
     return None if first is None else (first, _key_of(last, group_by=group_by))
+
+
+def _check_columns(names: Sequence[str], group_by: Sequence[str], *, name: str) -> None:
+    lacking = next((one for one in group_by if one not in names and not leads_inside(one)), None)
+    if lacking is not None:
+        raise ConfigurationError(
+            f"Give SplitFilesOperator the sender's group_by and csv_ settings: {name} has no column "
+            f"{lacking!r}."
+        )
 
 
 def _key_of(row: Any, *, group_by: Sequence[str]) -> tuple[str, ...]:

@@ -188,6 +188,62 @@ def test_names_of_files_are_no_patterns(task: Task, tiktok: Simulator, tmp_path:
     assert tiktok.ledger.summary()["live"]["repeats"] == 0
 
 
+CSV_PARTS = {
+    "a.csv": "Orders of Monday;;\n'order';'at';'email'\n'1;a';{now};one@example.com\n'2';{now};two@example.com\n",
+    "b.csv": "Orders of Tuesday;;\n'order';'at';'email'\n'2';{now};two@example.com\n",
+    "c.csv": "Orders of Wednesday;;\n'order';'at';'email'\n'3';{now};three@example.com\n",
+}
+
+
+def write_csv_parts(folder: Path) -> str:
+    """Files with a title above their header and single quotes; the second order stands in two of them."""
+    for name, text in CSV_PARTS.items():
+        (folder / name).write_text(text.format(now=int(time.time()) - 60))
+    return str(folder)
+
+
+def test_csv_files_are_cut_as_they_are_read(task: Task, tiktok: Simulator, tmp_path: Path) -> None:
+    """With lines above the header and quotes of their own, files of one order stay together."""
+    path = write_csv_parts(tmp_path)
+    reading = {"csv_delimiter": ";", "csv_quote": "'", "csv_skip_rows": 1, "group_by": "order"}
+    parts = SplitFilesOperator(task_id="parts", path=path, part_bytes=1, **reading).execute(task.context)
+    assert [len(part["files"]) for part in parts] == [2, 1]
+    for part in parts:
+        FilesToTikTokOperator(
+            task_id="send",
+            part=part,
+            event_source="offline",
+            mapping={"event_id": "order", "event_time": "at", "user.email": "email"},
+            defaults={"event": "Lead"},
+            **reading,
+        ).execute(task.context)
+    assert sorted(map(str, tiktok.ledger.event_ids())) == ["1;a", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "reading", [{}, {"csv_delimiter": ";"}, {"csv_delimiter": ";", "csv_quote": "'"}, {"csv_skip_rows": 1}]
+)
+def test_csv_files_that_are_cut_otherwise_are_refused(
+    task: Task, tmp_path: Path, reading: dict[str, Any]
+) -> None:
+    """What tells where an order ends must be found, or nobody knows whether one is cut in two."""
+    path = write_csv_parts(tmp_path)
+    split = SplitFilesOperator(task_id="parts", path=path, part_bytes=1, group_by="order", **reading)
+    with pytest.raises(PermanentFailure, match="csv_"):
+        split.execute(task.context)
+
+
+def test_folders_group_rows_as_well(task: Task, tmp_path: Path) -> None:
+    """A column that the folders say tells orders of the same number apart."""
+    for day in ("26", "27"):
+        (tmp_path / f"day={day}").mkdir()
+        (tmp_path / f"day={day}" / "a.csv").write_text("order\n1\n")
+    split = SplitFilesOperator(
+        task_id="parts", path=str(tmp_path / "*" / "*.csv"), part_bytes=1, group_by=["day", "order"]
+    )
+    assert len(split.execute(task.context)) == 2
+
+
 def event(number: int) -> str:
     """A line with a good event."""
     return (
