@@ -222,12 +222,19 @@ class Kernel:
         if self._quick is None:
             return list(map(self._one, values))
         plain = _test(self._quick, values) if values else []
-        if plain is not None:
-            return plain
+        return self._split(values, self._quick) if plain is None else plain
+
+    def _split(self, values: Column, quick: QuickColumn) -> list[Any]:
+        """The same for values of which one is odd: where the first half has none, the second one must."""
         if len(values) == 1:
             return [self._one(values[0])]
         half = len(values) // 2
-        return self._halved(values[:half]) + self._halved(values[half:])
+        first, second = values[:half], values[half:]
+        plain = _test(quick, first)
+        if plain is None:
+            return self._split(first, quick) + self._halved(second)
+        # A value alone is asked for all the same: what is odd may be that two of them are of different types.
+        return plain + (self._halved(second) if len(second) == 1 else self._split(second, quick))
 
     def _one(self, value: Any) -> Any:
         told = self._careful(value)
@@ -312,6 +319,7 @@ _SUSPECT_ID: Final = re.compile(
 )
 """Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, words (``null``), macros, digests."""
 _NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/.# \n-]")
+_USUAL_IDS: Final = re.compile(r"(?>(?:[A-Za-z]{1,6}+[-_]?+)?+[1-9][0-9]{0,18}+\n)++")
 _WORDS_AS_ID: Final = re.compile(r"\n[A-Za-z_/:. -]+(?=\n)")
 """Ids without a digit: ``null`` is none, and who bought it may be called a guest."""
 _EMAILS: Final = re.compile(
@@ -354,9 +362,11 @@ def ids_but(nulls: NullRule) -> QuickColumn:
                 return None
             column = texts
         text = _joined(column)
-        if text is None or not text.isascii() or _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
+        if text is None or not text.isascii() or text.count("\n") != len(column) + 1:
             return None
-        if text.count("\n") != len(column) + 1:
+        if _USUAL_IDS.fullmatch(text, 1):
+            return list(column)
+        if _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
             return None
         if _WORDS_AS_ID.search(text) and any(map(nulls.holds, column)):
             return None

@@ -29,6 +29,7 @@ SHAPES = (
     r"[A-Za-z]{1,4}[ _/:.-]{0,2}[A-Za-z]{0,4}",
     r"[a-z0-9]{1,3} {0,2}[A-Z0-9]{0,3} ?",
     r"(not|no|is|un|n|null)[ _/.-]?(set|value|data|null|a|none|available)",
+    r"[A-Za-z]{0,6}[-_]?[0-9]{1,20}",
     r"(guest|anonymous|nobody|true|false|null|none|test)[ _-]?[0-9]?",
     r"#{0,2}[A-Za-z]{0,2}[0-9]{1,6}(\.[0-9]{1,3}){0,2}",
     r"[A-Za-z.]{1,4}[0-9]{0,3}\.[0-9]{0,3}|1\.#(ind|qnan)|#[a-z/]{1,4}",

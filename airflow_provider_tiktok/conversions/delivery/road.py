@@ -623,6 +623,8 @@ class Road:
             beside = dict(zip(others, values, strict=True))
             alone = self._mapping.alone(field, raw, beside=beside)
         event = alone.event
+        if any(one.is_fatal for one in event.violations):
+            return ODD
         if not (alone.has_value or event.violations or event.dropped):
             return Told()
         return self._told(field, event, has_value=alone.has_value, n_of_row=alone.n_of_row)
