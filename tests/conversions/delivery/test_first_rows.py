@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_tiktok.conversions.chunks import Chunk, RecordChunk
 from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
 from airflow_provider_tiktok.conversions.delivery.first_rows import FIRST_BYTES, FIRST_ROWS, take_first
-from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.errors import ConfigurationError, TransientError
 from airflow_provider_tiktok.conversions.events import PreparedEvent, UnreadableRow, Violation
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from tests.conversions.delivery.ledger import Ledger, Rows, Store
@@ -141,13 +141,32 @@ def test_an_optional_key_of_earlier_rows_is_not_missed_by_a_retry() -> None:
     assert [finding.count for finding in warnings] == [1]
 
 
-def test_a_resumed_run_does_not_miss_a_needed_key() -> None:
-    """Where only earlier events had a page, the later ones are rejected one by one."""
-    rows = [row(n, **({} if n < 1500 else {"url": ...})) for n in range(3000)]
+@pytest.mark.parametrize(
+    ("gone", "outcome"),
+    [
+        ({"url": ...}, "rejected"),
+        ({"email": ...}, "rejected"),
+        ({"opt_in": ...}, "skipped"),
+        ({"data": "{}"}, "rejected"),
+    ],
+)
+def test_a_resumed_run_does_not_miss_a_needed_key(gone: dict[str, Any], outcome: str) -> None:
+    """Where only rows before the checkpoint had it, those behind get their results one by one."""
+    inside, url = '{"url": "https://example.com/"}', "data.url" if "data" in gone else "url"
+    rows = [row(n, opt_in=True, data=inside) for n in range(1500)]
+    rows += [row(n, **{"opt_in": True, "data": inside, **gone}) for n in range(1500, 3000)]
+    mapping = {path: name for path, name in MAPPING.items() if name in rows[0]}
+    given: dict[str, Any] = {
+        "mapping": {**mapping, "page.url": url},
+        "columns": tuple(rows[0]) if "data" in gone else None,
+        "options": Options(require_consent=True),
+    }
     store = Store()
-    run(rows, destination=Demanding(moods=["works"] * 160 + ["revoked"]), checkpoints=store)
-    second = run(rows, destination=Demanding(), checkpoints=store)
-    assert (second.stopped_by, second.receipt.accepted, second.receipt.rejected) == (None, 1500, 1500)
+    first = run([*rows[:1600], TransientError("The source broke.")], checkpoints=store, **given)
+    assert (first.receipt.accepted, first.receipt.read) == (1500, 1600)
+    second = run(rows, checkpoints=store, **given)
+    assert (second.stopped_by, second.receipt.resumed_from) == (None, 1600)
+    assert (second.receipt.accepted, getattr(second.receipt, outcome)) == (1500, 1500)
 
 
 def test_the_look_is_bounded_by_rows_and_by_bytes() -> None:
