@@ -144,6 +144,7 @@ class Crew(Generic[Job, Report]):
         while (job := self._jobs.get()) is not None:
             self._room.put(None)
             self._done.put([self._send(job)])
+            del job  # it may be large, and the next may be long in coming
         self._done.put(None)
 
     def _be_keeper(self) -> None:
@@ -159,6 +160,8 @@ class Crew(Generic[Job, Report]):
                 continue
             for report in reports:
                 self._keep(report)
+                del report
+            del reports
             self._idle()
             self._n_kept += 1
             self._wake()

@@ -53,6 +53,7 @@ from airflow_provider_tiktok.conversions.delivery.road import (
     Road,
 )
 from airflow_provider_tiktok.conversions.delivery.settling import FINAL, Resumption, Settlement
+from airflow_provider_tiktok.conversions.delivery.sizes import size_of_chunk
 from airflow_provider_tiktok.conversions.errors import TransientError
 from airflow_provider_tiktok.conversions.events import ConversionEvent, Outcome, Row, Violation
 from airflow_provider_tiktok.conversions.mapping import EventMapping
@@ -62,6 +63,9 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S: Final = 10.0
 """Seconds between progress lines in the log."""
+
+MOST_PENDING_BYTES: Final = 64_000_000
+"""So much the rows of events may hold that were read and not settled, about: beyond, reading waits."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -239,6 +243,7 @@ class _Run:
             end=self._end,
         )
         self._held: list[Batch] = []
+        self._n_bytes = 0
         self._stopped_by: BaseException | None = None
         self._is_complete = False
         self._delivery: Delivery | None = None
@@ -277,6 +282,7 @@ class _Run:
         road = self._preparation.road
         with closing(self._chunks()) as chunks:
             for chunk in chunks:
+                self._n_bytes += size_of_chunk(chunk)
                 if not self._take(road.take(chunk)):
                     return False
                 if self._should_stop():
@@ -299,7 +305,8 @@ class _Run:
         settlement.pass_by(events)
         if settlement.start and self._doubt.witness is None and settlement.may_repeat:
             self._doubt.witness = _accepted_before(events) or self._doubt.witness
-        settlement.reveal(events)
+        settlement.reveal(events, n_bytes=self._n_bytes)
+        self._n_bytes = 0
         # Before these are sent: nothing is saved until then, and sending a chunk may take hours.
         if settlement.last_row > settlement.start and not self._catch_up():
             return False
@@ -307,6 +314,8 @@ class _Run:
             self._submit(batch)
         if settlement.n_pending >= self._max_pending:
             self._drain()
+        elif settlement.pending_bytes >= MOST_PENDING_BYTES:
+            self._unload()
         return True
 
     def _catch_up(self) -> bool:
@@ -391,6 +400,24 @@ class _Run:
             self._submit(batch)
         self._crew.keep_now()
         while self._settlement.n_pending >= self._max_pending and self._crew.n_under_way:
+            self._crew.wait()
+
+    def _unload(self) -> None:
+        """Hold reading until there is memory for more rows.
+
+        Batches that still take events are sent only if nothing else is under way: so it is not chance that
+        decides what shares a request.
+        """
+        self._crew.keep_now()
+        self._await_room()
+        if self._settlement.pending_bytes >= MOST_PENDING_BYTES:
+            for batch in self._preparation.flush():
+                self._submit(batch)
+            self._crew.keep_now()
+            self._await_room()
+
+    def _await_room(self) -> None:
+        while self._settlement.pending_bytes >= MOST_PENDING_BYTES and self._crew.n_under_way:
             self._crew.wait()
 
     def _may_go_on(self) -> bool:

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_tiktok.conversions.chunks import Chunk, rows_in
+from airflow_provider_tiktok.conversions.delivery.sizes import size_of
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import ConversionEvent, Row, Violation
 from airflow_provider_tiktok.conversions.mapping import Absence, EventMapping
@@ -21,22 +22,20 @@ FIRST_ROWS = 1000
 FIRST_BYTES = 16_000_000
 """How much these rows may hold, about, so that large ones fill no memory: fewer are looked at then."""
 
-_SMALL = 8
-
 Find = Callable[[ConversionEvent], Sequence[Violation]]
 """What is wrong with an event."""
 
 
 def take_first(chunks: Iterator[Chunk], *, into: list[Chunk]) -> None:
     """Takes the first chunks, as many as are looked at, each as soon as it is read."""
-    n_rows, n_bytes = sum(map(len, into)), sum(map(_size_of, rows_in(into)))
+    n_rows, n_bytes = sum(map(len, into)), sum(map(size_of, rows_in(into)))
     while n_rows < FIRST_ROWS and n_bytes < FIRST_BYTES:
         chunk = next(chunks, None)
         if chunk is None:
             return
         into.append(chunk)
         n_rows += len(chunk)
-        n_bytes += sum(map(_size_of, rows_in((chunk,))))
+        n_bytes += sum(map(size_of, rows_in((chunk,))))
 
 
 def check_first_rows(
@@ -77,17 +76,3 @@ def _lacking_everywhere(mapping: EventMapping, rows: Sequence[Row], *, find: Fin
 def _is_of(path: str, lacking: frozenset[str]) -> bool:
     """Whether a field, or the group it is in, is lacking."""
     return path in lacking or path.rpartition(".")[0] in lacking
-
-
-def _size_of(value: object) -> int:
-    """About how many bytes a row or a value in it holds."""
-    try:
-        if isinstance(value, str | bytes):
-            return len(value)
-        if isinstance(value, Mapping):
-            return sum(map(_size_of, value.values()))
-        if isinstance(value, list | tuple):
-            return sum(map(_size_of, value))
-    except Exception:  # a value that cannot be read is told when its row is
-        return _SMALL
-    return _SMALL

@@ -141,6 +141,8 @@ class Settlement:
         self.start = self.position = state.position
         self.last_row = 0
         self._live: dict[int, Events] = {}
+        self._sizes: dict[int, int] = {}
+        self._bytes_revealed = self._bytes_released = 0
         self._read: Events | None = None
         self._n_expected = self._n_stored = 0
         self.is_caught_up = False
@@ -202,11 +204,16 @@ class Settlement:
             self._mark_past(events)
         self._read = events
 
-    def reveal(self, events: Events) -> None:
-        """Let results be stored; from here on the states of events are changed where results are."""
+    def reveal(self, events: Events, *, n_bytes: int = 0) -> None:
+        """Let results be stored; from here on the states of events are changed where results are.
+
+        :param n_bytes: about what the rows hold that these events are made of.
+        """
         n_left = events.states.translate(_IS_LEFT).count(1)
         if n_left:
             self._n_expected += n_left
+            self._bytes_revealed += n_bytes
+            self._sizes[events.rows[0]] = n_bytes
             self._live[events.rows[0]] = events
 
     def _mark_past(self, events: Events) -> None:
@@ -236,6 +243,11 @@ class Settlement:
     def n_pending(self) -> int:
         """Events that were read and whose results are not stored yet."""
         return self._n_expected - self._n_stored
+
+    @property
+    def pending_bytes(self) -> int:
+        """About what the rows hold in whose chunks events are pending."""
+        return self._bytes_revealed - self._bytes_released
 
     # --------------------------------------------------------------------------------- as results come
 
@@ -405,6 +417,7 @@ class Settlement:
             self._n_stored += n_taken
             if not states.translate(_IS_LEFT).count(1):
                 self._live.pop(events.rows[0], None)
+                self._bytes_released += self._sizes.pop(events.rows[0], 0)
         return own
 
     def _forget_refused(self, result: EventResult) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import tracemalloc
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,12 @@ from airflow_provider_tiktok.conversions.batching import Batch, Encoded
 from airflow_provider_tiktok.conversions.chunks import Chunk, Source
 from airflow_provider_tiktok.conversions.delivery.checkpoint import Checkpoint, Digest, spans_of
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
-from airflow_provider_tiktok.conversions.delivery.engine import Delivery, Options, deliver
+from airflow_provider_tiktok.conversions.delivery.engine import (
+    MOST_PENDING_BYTES,
+    Delivery,
+    Options,
+    deliver,
+)
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
     ConfigurationError,
@@ -575,3 +581,80 @@ def test_a_letter_tells_where_its_row_stands(tmp_path: Path) -> None:
     run([], Ledger(), source=FilesSource(files), dead_letters=DeadLetters(letters, run="r"))
     places = [json.loads(line)["place"] for line in letters.read_text().splitlines()]
     assert [place.rpartition("/")[2] for place in places] == ["monday.jsonl, line 2", "tuesday.jsonl, line 2"]
+
+
+LARGE = 900_000
+
+
+def large_rows(count: int, **fields: Any) -> Iterator[dict[str, Any]]:
+    """Rows of 900 kB, each made when it is read; most of a row is in no event."""
+    for number in range(count):
+        yield {"id": f"o-{number}", "at": 1767225600, "rest": f"{number:0{LARGE}}", **fields}
+
+
+def run_large(rows: Iterator[dict[str, Any]], ledger: Ledger, *, group_by: Sequence[str] = ()) -> Delivery:
+    """A run over such rows, four of them in a chunk."""
+    mapping = EventMapping(
+        {"event_id": "id", "event_time": "at"}, defaults={"event": "Purchase"}, group_by=group_by
+    )
+    source = Rows(rows, chunk_rows=4)  # type: ignore[arg-type]  # read once, and one by one
+    return run([], ledger, source=source, mapping=mapping)
+
+
+@pytest.mark.parametrize(
+    ("fields", "group_by"),
+    [
+        ({}, ()),
+        ({"at": None}, ()),
+        ({"id": "o"}, ()),
+        ({}, ("id",)),
+    ],
+    ids=["accepted", "rejected", "repeats", "grouped"],
+)
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_large_rows_do_not_fill_the_memory(
+    fields: dict[str, Any], group_by: Sequence[str], is_slow: bool
+) -> None:
+    """What is read and not settled is bounded by bytes, however many events fit into a request."""
+
+    class Slow(Ledger):
+        def send(self, batch: Batch) -> Answer:
+            for _ in range(20 if is_slow else 0):
+                threading.Event().wait(0.005)
+            return super().send(batch)
+
+    tracemalloc.start()
+    try:
+        delivery = run_large(large_rows(400, **fields), Slow(max_events=1000), group_by=group_by)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert delivery.stopped_by is None
+    assert delivery.receipt.read == 400
+    assert peak < 3 * MOST_PENDING_BYTES < 400 * LARGE
+
+
+def test_how_fast_answers_come_changes_no_request_of_large_rows() -> None:
+    """Only where nothing else is under way, a request that is not full is sent."""
+    requests = []
+    for seconds in (0.0, 0.03):
+
+        class Slow(Ledger):
+            delay = seconds
+
+            def send(self, batch: Batch) -> Answer:
+                threading.Event().wait(self.delay)
+                return super().send(batch)
+
+        ledger = Slow(max_events=50)
+        run_large(large_rows(400), ledger)
+        requests.append(sorted(ledger.requests))
+    assert requests[0] == requests[1]
+    assert {len(ids) for ids in requests[0]} == {50}
+
+
+def test_requests_of_larger_rows_hold_fewer_events() -> None:
+    """As many as memory has room for."""
+    ledger = Ledger(max_events=1000)
+    run_large(large_rows(200), ledger)
+    assert sorted(len(ids) for ids in ledger.requests) == [56, 72, 72]
