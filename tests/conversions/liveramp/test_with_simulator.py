@@ -199,8 +199,8 @@ def test_an_open_session_holds_the_checkpoint_for_no_other(
 ) -> None:
     """A session whose events lie far apart is open in the checkpoint: a retry sends nothing again."""
     sessions = [f"AgSession-{n // 20}" for n in range(700)]
-    for n in (0, 350):
-        sessions[n] = "AgWeek"  # open from the first row on, and never full
+    for n in (0, 350, 430):
+        sessions[n] = "AgWeek"  # never full, and open again when the run stops
     records = [web_record(event_id=str(n), user={"envelope": session}) for n, session in enumerate(sessions)]
     checkpoints = Store()
     simulator.faults = [{"match": {"nth": list(range(26, 36))}, "effect": {"http_status": 401}}]
@@ -212,6 +212,19 @@ def test_an_open_session_holds_the_checkpoint_for_no_other(
     assert second.receipt.accepted == 700
     deliveries = [entry.deliveries for entry in simulator.liveramp_ledger.events()]
     assert (len(deliveries), max(deliveries)) == (700, 1)
+
+
+def test_an_open_session_does_not_wait_for_the_end(adapter: AdapterClient, simulator: Simulator) -> None:
+    """Once a hundred events came after its first one it is sent, whatever may still come of it."""
+
+    def records() -> Iterator[Any]:
+        yield web_record(event_id="first", user={"envelope": "AgWeek"})
+        for n in range(120):
+            yield web_record(event_id=str(n), user={"envelope": f"AgSession-{n // 20}"})
+        raise ConnectionError
+
+    delivery = run(records(), adapter)
+    assert (delivery.receipt.accepted, delivery.receipt.undelivered) == (121, 0)
 
 
 @pytest.mark.parametrize(
