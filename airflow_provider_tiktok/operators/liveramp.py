@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -20,6 +19,7 @@ from airflow_provider_tiktok.operators.base_liveramp import SendToLiveRampOperat
 from airflow_provider_tiktok.task.contexts import complete_context
 from airflow_provider_tiktok.task.envelopes import open_rows, open_table
 from airflow_provider_tiktok.task.hidden import AddressField, Hidden, HidingOperator, PrivateField, reveal
+from airflow_provider_tiktok.task.paths import as_local_path
 from airflow_provider_tiktok.task.signatures import ShowsArguments
 from airflow_provider_tiktok.task.sources import open_files
 from airflow_provider_tiktok.task.supervision import Supervision
@@ -275,7 +275,7 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
         from airflow_provider_tiktok.conversions.liveramp.envelope_store import EnvelopeFile
 
         if self.output_path is not None:
-            return EnvelopeFile(Path(self.output_path).expanduser()), None
+            return EnvelopeFile(as_local_path(self.output_path, argument="output_path")), None
         table_conn_id = self.table_conn_id or self.sql_conn_id or ""
         settings = {
             "columns": self.table_columns or {},
@@ -307,7 +307,9 @@ class LiveRampRefreshEnvelopesOperator(HidingOperator, ShowsArguments):
     def _open_files(self, path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Source:
         """The files, none of which is the one that results are written to: it has four columns alone."""
         source = open_files(path, storage_conn_id=self.storage_conn_id, format=self.format)
-        if self.output_path is not None and source.reads(Path(self.output_path).expanduser()):
+        if self.output_path is not None and source.reads(
+            as_local_path(self.output_path, argument="output_path")
+        ):
             raise ConfigurationError(
                 "Write the results elsewhere: output_path is one of the files of path. Results hold "
                 "key, envelope, refreshed_at and status, and would take the place of the rows' "

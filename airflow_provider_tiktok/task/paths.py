@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 _UNFIT_FOR_NAMES = re.compile(r"[^\w.+=:-]+")
 
+_CUT_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|://")
+"""An address that lost a slash, as in ``pathlib``, or its scheme: a folder of that name would be made."""
+
 _SHORTEST_MASKED = 5
 """Signs; shorter ones stand in too many words, and Airflow does not mask them either."""
 
@@ -36,15 +39,37 @@ def as_path(path: str | os.PathLike[str], *, conn_id: str | None = None) -> Any:
     """A local path, or an object storage path where the text has a scheme such as ``s3://``.
 
     :param conn_id: Airflow connection of the object storage, ``None`` for the storage's own default.
+    :raises ConfigurationError: the address has no scheme or one slash, or no such storage is installed.
     """
     text = str(path)
     if not isinstance(path, str) and not isinstance(path, Path | PurePath):
         return path
-    if "://" not in text:
+    if "://" not in text or text.startswith("://"):
+        if _CUT_ADDRESS.match(text):
+            raise ConfigurationError(
+                "Give the address as text, with its scheme and two slashes, as in s3://bucket/name: "
+                f"{shown_path(text)} is none, and no local path either."
+            )
         return Path(text).expanduser()
     if text.startswith("file://"):
         return Path(text.removeprefix("file://"))
     return _stored_path(text, conn_id=conn_id)
+
+
+def as_local_path(path: str | os.PathLike[str], *, argument: str) -> Path:
+    """A path on the worker's own disk, for what only works there.
+
+    :param argument: what the DAG calls it.
+    :raises ConfigurationError: it is an address of an object storage.
+    """
+    text = str(path)
+    is_stored = "://" in text and not text.startswith(("file://", "://"))
+    local = None if is_stored else as_path(text)
+    if not isinstance(local, Path):
+        raise ConfigurationError(
+            f"Give a local file as {argument}: {shown_path(text)} is in an object storage."
+        )
+    return local
 
 
 def _stored_path(text: str, *, conn_id: str | None) -> Any:

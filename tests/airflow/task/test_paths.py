@@ -7,6 +7,7 @@ import os
 import secrets
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.task.paths import (
+    as_local_path,
     as_path,
     default_dead_letters,
     find_files,
@@ -297,5 +299,25 @@ def test_what_storages_log_of_an_address_is_masked() -> None:
 
 def test_a_storage_that_is_not_installed_is_told_at_once() -> None:
     """Whether it is to be read, written or looked for, no path of it is made."""
-    with pytest.raises(ConfigurationError, match=r"^Put credentials .* install the provider of the storage"):
-        as_path("nowhere://bucket/day.jsonl")
+    for way in (as_path, find_files, lambda path: find_files([f"{path}/*.csv"])):
+        with pytest.raises(ConfigurationError, match=r"^Put credentials .* install the provider of the stor"):
+            way("nowhere://bucket/day.jsonl")
+
+
+@pytest.mark.parametrize(
+    "path", [Path("s3://bucket/day.jsonl"), "s3:/bucket/day.jsonl", "file:/day.jsonl", "://bucket/day.jsonl"]
+)
+def test_an_address_that_lost_a_slash_or_its_scheme_is_no_folder(path: str | Path) -> None:
+    """What is written to it would end in a folder named ``s3:`` on the worker's disk."""
+    for way in (as_path, find_files, partial(as_local_path, argument="output_path")):
+        with pytest.raises(ConfigurationError, match=r"^Give the address as text"):
+            way(path)
+
+
+@pytest.mark.parametrize("scheme", ["memory", "nowhere", "s3"])
+def test_what_only_works_locally_takes_no_address(scheme: str, tmp_path: Path) -> None:
+    """A file that is renamed into its place once it is whole."""
+    with pytest.raises(ConfigurationError, match=r"^Give a local file as output_path: .* object storage"):
+        as_local_path(f"{scheme}://bucket/day.jsonl", argument="output_path")
+    assert as_local_path(f"file://{tmp_path}", argument="output_path") == tmp_path
+    assert as_local_path(tmp_path, argument="output_path") == tmp_path
