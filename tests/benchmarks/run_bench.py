@@ -440,6 +440,7 @@ import http.server, socketserver, sys, time
 delay = float(sys.argv[1])
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer is one write: after two, the second waits 40 ms until the first is confirmed
     def do_POST(self):
         left = int(self.headers["Content-Length"])
         while left:
