@@ -175,7 +175,9 @@ class Kernel:
         :param findings: gets what is found.
         :param owners: for columns of items: the place of the event that each item is of.
         """
-        out = self._recalled(column) if self._remembers else self._answers(column)
+        out = None if self._remembers else self._plain(column)
+        if out is None:
+            out = self._recalled(column)
         if Told in set(map(type, out)):
             for place, one in enumerate(out):
                 if type(one) is Told:
@@ -183,37 +185,29 @@ class Kernel:
                     findings.take(one, place if owners is None else owners[place])
         return out
 
+    def _plain(self, column: Column) -> list[Any] | None:
+        """The wire form of a column that is all plain, ``None`` for any other."""
+        return None if self._quick is None or has_none(column) else _test(self._quick, column)
+
     def _recalled(self, column: Column) -> list[Any]:
-        """The answers for a column, most of which are known."""
-        known = self._known
+        """The answers for a column of which some are known: for what is absent, odd or often there."""
+        remembers = self._remembers
         try:
-            out = list(map(known.get, column, repeat(_UNKNOWN)))
+            out = list(map(self._known.get, column, repeat(_UNKNOWN)))
         except Exception:  # lists and objects are not remembered, nor what cannot be compared
-            return self._answers(column)
+            out = [None if value is None else _UNKNOWN for value in column]
+            remembers = False
         # A number that equals a remembered text does not exist: only texts are remembered.
         places = [place for place, one in enumerate(out) if one is _UNKNOWN]
-        if not places:
-            return out
-        fresh = [value for place in places if _may_be_remembered(value := column[place])]
-        if fresh:
-            fresh = list(dict.fromkeys(fresh))
-            if len(known) + len(fresh) > REMEMBERED:
-                known.clear()
-                known[None] = None
-            known.update(zip(fresh, self._answers(fresh), strict=True))
-        for place in places:
-            value = column[place]
-            is_known = _may_be_remembered(value)
-            out[place] = known[value] if is_known else self._answers((value,))[0]
-        return out
-
-    def _answers(self, column: Column) -> list[Any]:
-        """The wire form of each value, or what the careful rule told where that is more."""
-        if not has_none(column):
-            return self._halved(column)
-        out: list[Any] = [None] * len(column)
-        places = [place for place, value in enumerate(column) if value is not None]
-        for place, answer in zip(places, self._halved([column[place] for place in places]), strict=True):
+        values = [column[place] for place in places]
+        if remembers:
+            fresh = list(dict.fromkeys(filter(_may_be_remembered, values)))
+            answers = dict(zip(fresh, self._halved(fresh), strict=True))
+            self._remember(answers)
+            found = [answers[one] if _may_be_remembered(one) else self._halved((one,))[0] for one in values]
+        else:
+            found = self._halved(values)
+        for place, answer in zip(places, found, strict=True):
             out[place] = answer
         return out
 
@@ -237,8 +231,18 @@ class Kernel:
         return plain + (self._halved(second) if len(second) == 1 else self._split(second, quick))
 
     def _one(self, value: Any) -> Any:
+        """The careful rule's answer; what is odd often comes again, also where plain values seldom do."""
         told = self._careful(value)
-        return told if told.is_odd or told.notes or told.row_notes else told.wire
+        answer = told if told.is_odd or told.notes or told.row_notes else told.wire
+        if _may_be_remembered(value):
+            self._remember({value: answer})
+        return answer
+
+    def _remember(self, answers: Mapping[Any, Any]) -> None:
+        if len(self._known) + len(answers) > REMEMBERED:
+            self._known.clear()
+            self._known[None] = None
+        self._known.update(answers)
 
 
 _UNKNOWN: Final = object()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from airflow_provider_tiktok.conversions.delivery.road import Road
-from airflow_provider_tiktok.conversions.kernels import OFFERED, Findings, Kernel
+from airflow_provider_tiktok.conversions.kernels import ODD, OFFERED, Findings, Kernel, Told, plain_numbers
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.event_paths import FIELDS
 from tests.conversions.delivery.test_road import ODD_TEXTS, odd, parts_of
@@ -110,6 +110,26 @@ def test_a_phone_number_that_went_through_a_float_is_for_the_careful_rule() -> N
     wire, _, notes = _told(kernel, [("1202640.0000", None, None)])
     assert wire == [None]
     assert [note.rule for note in notes] == ["no_such_number"]
+
+
+def test_an_odd_value_that_comes_again_is_looked_at_once() -> None:
+    """Of a column that is plain but for one value, the careful rule is asked of that one only, and once."""
+    asked: list[Any] = []
+
+    def careful(value: Any) -> Told:
+        asked.append(value)
+        return ODD
+
+    kernel = Kernel(careful, quick=plain_numbers)
+    for column in (["1", "2", "3", "1x"], ["1x", "4", None, "1x"]):
+        findings = Findings()
+        out = kernel(column, findings)
+        odd = {place for place, value in enumerate(column) if value == "1x"}
+        assert findings.odd == odd
+        assert [bytes(one).decode() for one in out if one is not None] == [
+            one for one in column if one not in ("1x", None)
+        ]
+    assert asked == ["1x"]
 
 
 def _told(kernel: Kernel, column: list[Any]) -> Any:
