@@ -42,6 +42,14 @@ from tests.end_to_end.stack import free_port  # noqa: E402
 from tests.postgres import can_run, running_postgres  # noqa: E402
 
 PAGE = ROOT / "docs" / "distributed.md"
+TITLE = """# An upload on several workers
+
+What `make test-distributed` printed. Database, broker, Airflow, its workers and the simulated TikTok shared the
+machine, so that a second worker could not halve the time. Of the worker that was lost all processes were killed
+and its disk was deleted when half of the events were accepted. Airflow gives a task up 90 seconds after its last
+heartbeat there.
+
+"""
 PARTS = 12
 BATCH = 1000
 IN_FLIGHT = 4
@@ -373,7 +381,7 @@ def main() -> None:
         raise SystemExit("\n".join([*faults, f"What Airflow said: {folder}"]))
     shutil.rmtree(folder)
     if arguments.write:
-        PAGE.write_text(page)
+        PAGE.write_text(TITLE + page)
 
 
 if __name__ == "__main__":
