@@ -440,11 +440,12 @@ def plain_urls(column: Column) -> list[Any] | None:
 
 
 def digests_of(column: Column) -> list[Any]:
-    """The SHA-256 of each text, as a list of one in JSON.
+    """The SHA-256 of each text of one line, as a list of one in JSON.
 
     Not as a Python list: Python looks through all of those again and again for what nobody needs any more.
     """
-    return [Raw(('["' + sha256(value.encode()).hexdigest() + '"]').encode()) for value in column]
+    texts = "\n".join(column).encode().split(b"\n")
+    return [Raw(f'["{sha256(text).hexdigest()}"]') for text in texts]
 
 
 def members_of(wire: Any) -> list[Any]:
@@ -568,7 +569,7 @@ def digested(plain: QuickColumn) -> QuickColumn:
 
 def _single_lists(texts: Column) -> list[Any]:
     """Plain texts as lists of one in JSON."""
-    return [Raw(('["' + text + '"]').encode()) for text in texts]
+    return [Raw(f'["{text}"]') for text in texts]
 
 
 def of_first(test: QuickColumn) -> QuickColumn:

@@ -175,7 +175,7 @@ def _record_number(number: Decimal) -> Any:
 
 
 def _record_text(text: str) -> str:
-    return mask_emails(text.encode("utf-8", "backslashreplace").decode())
+    return mask_emails(text if text.isascii() else text.encode("utf-8", "backslashreplace").decode())
 
 
 def _record_other(value: Any) -> str:
