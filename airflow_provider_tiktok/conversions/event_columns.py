@@ -313,13 +313,10 @@ def _part_of_row(chunk: Chunk, place: int, *names: str) -> Mapping[str, Any]:
 def record_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
     """The columns of records that are read by the names of their keys."""
     raw = RawColumns(len(chunk))
-    rows: list[Mapping[Any, Any]] = []
-    for place in range(len(chunk)):
-        row = chunk.row(place)
-        if type(row) is not dict:
-            raw.odd.add(place)
-            row = {}
-        rows.append(row)
+    rows: list[Any] = list(map(chunk.row, range(len(chunk))))
+    if {*map(type, rows)} - {dict}:
+        raw.odd.update(n for n, row in enumerate(rows) if type(row) is not dict)
+        rows = [row if type(row) is dict else {} for row in rows]
     keys = mapping.records
     for key in _keys_of(rows):
         field = keys.keys.get(key) or open_field_at(key)
@@ -365,13 +362,10 @@ def _add_record_column(raw: RawColumns, field: Field, column: list[Any]) -> None
 
 def _add_object(raw: RawColumns, section: str, column: list[Any]) -> None:
     """The members of a group of fields that stands in an object of its own."""
-    rows: list[Mapping[Any, Any]] = []
-    for place, value in enumerate(column):
-        if type(value) is not dict:
-            if value is not None:
-                raw.odd.add(place)
-            value = {}
-        rows.append(value)
+    rows: Sequence[Mapping[Any, Any]] = column
+    if {*map(type, column)} - {dict}:
+        raw.odd.update(n for n, one in enumerate(column) if one is not None and type(one) is not dict)
+        rows = [one if type(one) is dict else {} for one in column]
     for key in _keys_of(rows):
         field = MEMBERS[section].get(key) if isinstance(key, str) else None
         if (
@@ -390,6 +384,9 @@ def _add_object(raw: RawColumns, section: str, column: list[Any]) -> None:
 
 def _add_items(raw: RawColumns, column: Column) -> None:
     """Lists of items; whatever else stands there is looked at as a whole."""
+    if {*map(type, column)} == {list} and {*map(type, chain.from_iterable(column))} <= {dict}:
+        raw.items = _listed_items(column, raw.odd)
+        return
     lists: list[list[Any] | None] = []
     for place, value in enumerate(column):
         if type(value) is list and all(type(item) is dict for item in value):

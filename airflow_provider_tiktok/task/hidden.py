@@ -19,6 +19,7 @@ from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, overload
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
@@ -273,19 +274,24 @@ _PLAIN = frozenset({str, int, float, bool, bytes, type(None), Decimal, datetime,
 def _holds(value: Any, is_meant: Callable[[Any], bool]) -> bool:
     """Whether the value, or anything inside it, is what is meant; no plain value is.
 
-    It may be a table of millions of values: what is plain is not looked at one by one.
+    It may be a table of millions of values: all of a depth are looked at together.
     """
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if type(one) is dict or isinstance(one, Mapping):
-            for members in (one.values(), one):
-                if not _PLAIN.issuperset(map(type, members)):
-                    waiting += [member for member in members if type(member) not in _PLAIN]
-        elif isinstance(one, list | tuple | set):
-            waiting += [member for member in one if type(member) not in _PLAIN]
-        elif is_meant(one):
-            return True
+    depth = [value]
+    while depth:
+        below: list[Any] = []
+        for kind in set(map(type, depth)):
+            holders: list[Any] = [one for one in depth if type(one) is kind]
+            if issubclass(kind, Mapping):
+                values = chain.from_iterable(one.values() for one in holders)
+                members = chain(chain.from_iterable(holders), values)
+            elif issubclass(kind, list | tuple | set):
+                members = chain.from_iterable(holders)
+            elif any(map(is_meant, holders)):
+                return True
+            else:
+                continue
+            below += [member for member in members if type(member) not in _PLAIN]
+        depth = below
     return False
 
 
