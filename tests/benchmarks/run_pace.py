@@ -3,7 +3,7 @@
 
 """How tasks that know nothing of each other share one limit of requests: used, fair, and rarely refused.
 
-A server on loopback takes ten requests in any second from all senders together. One, four and eight tasks, each
+A server on loopback takes ten requests in any second from all senders together (`--limit`). One, four and eight tasks, each
 a process of its own with four threads, send for a minute. Wanted: at least 0.85 of the limit used, Jain's index of
 the tasks' shares at least 0.9, at most 5 % of the requests refused after the first ten seconds.
 """
@@ -23,7 +23,6 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-LIMIT = 10
 ANSWER_S = 0.03
 SETTLING_S = 10.0
 THREADS = 4
@@ -35,8 +34,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.limit = limit
         self.lock = threading.Lock()
         self.taken: deque[float] = deque()
         self.log: list[tuple[float, str, bool]] = []
@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
             now = time.monotonic()
             while self.taken and self.taken[0] <= now - 1:
                 self.taken.popleft()
-            is_taken = len(self.taken) < LIMIT
+            is_taken = len(self.taken) < self.limit
             if is_taken:
                 self.taken.append(now)
             self.log.append((now, task, is_taken))
@@ -103,9 +103,9 @@ def send(url: str, *, name: str, seconds: float, finds_in_flight: bool) -> None:
         stop.set()
 
 
-def measure(n_tasks: int, *, seconds: float, finds_in_flight: bool) -> dict[str, float]:
+def measure(n_tasks: int, *, limit: int, seconds: float, finds_in_flight: bool) -> dict[str, float]:
     """What came of so many tasks at once."""
-    server = Server()
+    server = Server(limit)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     options = ["--auto"] if finds_in_flight else []
@@ -115,17 +115,17 @@ def measure(n_tasks: int, *, seconds: float, finds_in_flight: bool) -> dict[str,
         task.wait()
     server.shutdown()
     server.server_close()
-    return read(server.log, n_tasks=n_tasks)
+    return read(server.log, n_tasks=n_tasks, limit=limit)
 
 
-def read(log: list[tuple[float, str, bool]], *, n_tasks: int) -> dict[str, float]:
+def read(log: list[tuple[float, str, bool]], *, n_tasks: int, limit: int) -> dict[str, float]:
     """Share of the limit used, Jain's index, share of refusals once settled."""
     began, ended = log[0][0], log[-1][0]
     taken = Counter(task for _, task, is_taken in log if is_taken)
     shares = [taken[f"task-{number}"] for number in range(n_tasks)]
     settled = [is_taken for at, _, is_taken in log if at - began > SETTLING_S]
     return {
-        "used": sum(shares) / (LIMIT * (ended - began)),
+        "used": sum(shares) / (limit * (ended - began)),
         "jain": sum(shares) ** 2 / (n_tasks * sum(share**2 for share in shares)),
         "refused": 1 - statistics.fmean(settled),
     }
@@ -135,6 +135,7 @@ def main() -> int:
     """Print the figures; 1 where one of them is not what is wanted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--limit", type=int, default=10, help="requests in any second")
     parser.add_argument("--auto", action="store_true", help="let the tasks find their requests in flight")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
@@ -143,9 +144,9 @@ def main() -> int:
         send(given.url, name=given.task, seconds=given.seconds, finds_in_flight=given.auto)
         return 0
     is_good = True
-    print(f"{LIMIT} requests a second for all tasks, {given.seconds:g} s")
+    print(f"{given.limit} requests a second for all tasks, {given.seconds:g} s")
     for n_tasks in (1, 4, 8):
-        found = measure(n_tasks, seconds=given.seconds, finds_in_flight=given.auto)
+        found = measure(n_tasks, limit=given.limit, seconds=given.seconds, finds_in_flight=given.auto)
         is_good &= found["used"] >= 0.85 and found["jain"] >= 0.9 and found["refused"] <= 0.05
         figures = "  ".join(f"{name} {value:.3f}" for name, value in found.items())
         print(f"{n_tasks} tasks: {figures}", flush=True)
