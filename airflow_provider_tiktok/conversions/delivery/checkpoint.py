@@ -23,6 +23,7 @@ from zlib import crc32
 
 import msgspec
 
+from airflow_provider_tiktok.conversions.delivery.receipt import Receipt, Tally, Traffic
 from airflow_provider_tiktok.conversions.sealed import Sealed
 
 FORMAT = 2
@@ -78,13 +79,18 @@ class Checkpoint(Sealed, frozen=True, kw_only=True):
 
     @classmethod
     def from_state(cls, state: dict[str, Any] | None) -> Checkpoint | None:
-        """The stored checkpoint, ``None`` where there is none of this format."""
+        """The stored checkpoint, ``None`` where there is none that this version can read in all its parts."""
         if not state or state.get("format") != FORMAT:
             return None
         try:
-            return msgspec.convert(state, cls)
-        except msgspec.ValidationError:
+            checkpoint = msgspec.convert(state, cls)
+            Tally(checkpoint.tally)
+            Traffic.from_state(checkpoint.traffic)
+            if checkpoint.receipt is not None:
+                Receipt.from_dict(checkpoint.receipt)
+        except (msgspec.ValidationError, TypeError, ValueError, AttributeError):
             return None
+        return checkpoint
 
     def holds(self, row: int) -> bool:
         """Whether the event that begins with this row is stored."""

@@ -245,6 +245,11 @@ class Traffic(Struct, kw_only=True):
     seconds: float = 0.0
     request_ids: list[str] = []
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Traffic:
+        """What was stored, as far as this version knows it."""
+        return msgspec.convert(state, cls)
+
     def add(self, *, requests: int, retries: int, n_bytes: int, request_ids: Iterable[str]) -> None:
         """Count what one batch took."""
         self.requests += requests

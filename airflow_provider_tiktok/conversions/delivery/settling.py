@@ -133,7 +133,7 @@ class Settlement:
         self._checkpoint = state
         self._tally = Tally(state.tally)
         self._left = Tally()
-        self._traffic = Traffic(**state.traffic)
+        self._traffic = Traffic.from_state(state.traffic)
         self._seconds_before = self._traffic.seconds
         self._digest = Digest(state.digest)
         self._passed = Digest()
@@ -399,7 +399,7 @@ class Settlement:
                 )
                 if self._resumption is not None:
                     self._digest.add_many(events.told_run(place, stop))
-                if self._dead_letters is not None:
+                if self._dead_letters is not None and is_sent:  # looking at an event takes no letter away
                     self._dead_letters.outdate(events.rows[place], events.last_row(stop - 1))
             elif state in (SETTLED, ANSWERED):
                 result = events.results[place]

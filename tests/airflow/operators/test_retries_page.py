@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_tiktok.conversions.answers import Answer, Verdict
 from airflow_provider_tiktok.conversions.batching import Batch
 from airflow_provider_tiktok.conversions.chunks import RecordChunk
-from airflow_provider_tiktok.conversions.delivery import settling
+from airflow_provider_tiktok.conversions.delivery import dead_letter, settling
 from airflow_provider_tiktok.conversions.errors import (
     AuthorizationError,
     ConfigurationError,
@@ -245,6 +246,28 @@ def letters_are_lost(tries: Tries) -> None:
     tries.letters = tries.letters.with_name("another_disk.jsonl")
 
 
+def letters_cannot_be_written(tries: Tries) -> None:
+    """The disk is full when what is not delivered is to be written."""
+
+    def full(_: Any, lines: bytes) -> None:
+        if b"undelivered" in lines:
+            raise OSError("no space left")
+        stored(letters, lines)
+
+    def end() -> None:
+        raise TransientError("busy")
+
+    stored = dead_letter._File.add
+    letters = dead_letter._File(tries.letters, run="", clock=time.time)
+    with pytest.MonkeyPatch.context() as patch:  # no folder of a test is full
+        patch.setattr(dead_letter._File, "add", full)
+        tries.attempt(at(3, end))
+    assert b"undelivered" not in tries.letters.read_bytes()
+    state = tries.saves[-1]
+    tries.settled = {each["event_id"] for each in tries.records[: state["position"]]} & tries.good
+    assert tries.settled
+
+
 def no_order(tries: Tries) -> None:
     class Unordered(RecordsSource):
         is_ordered = False
@@ -274,6 +297,7 @@ ENDS: dict[str, Callable[[Tries], None]] = {
         TransientError("used up", code=40100, retry_after_s=3600)
     ),
     "the source broke while it was read": source_breaks,
+    "dead letters could no longer be written": letters_cannot_be_written,
     "whichever, and the input or the mapping changed since": input_changes,
     "whichever, and the dead letters of the try before are not found": letters_are_lost,
     "whichever, and the source has no order": no_order,
@@ -328,3 +352,137 @@ def test_a_cleared_task_does_what_the_table_says(row: tuple[str, ...], tmp_path:
 def saved_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second is long for a test: every answer is saved as soon as it is kept."""
     monkeypatch.setattr(settling, "SAVE_EVERY_S", 0.0)
+
+
+def test_a_look_between_two_tries_takes_no_letter_away(tmp_path: Path) -> None:
+    """What a try left undelivered is in its letters until it is delivered, though it was validated since."""
+    tries = Tries(tmp_path)
+    stopped_half_way(tries)
+    left = tries.letters.read_text().splitlines()
+    assert len(left) > 1
+    tries.task.clear()
+    tries.more = {"max_rejected": 1, "validate_only": True}
+    assert tries.attempt()
+    assert (tries.sent, len(tries.letters.read_text().splitlines())) == (set(), len(left))
+    tries.more = {"max_rejected": 1}
+    tries.task.retry()
+    check(tries, "sends what is not settled", receipt=tries.attempt())
+
+
+UNREADABLE: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
+    ("traffic", lambda told: told.update(requests="many")),
+    ("tally", lambda told: told.update(rows="many")),
+    ("tally", lambda told: told.update(violations=[1])),
+    ("tally", lambda told: told.update(outcomes=1)),
+    ("receipt", lambda told: told.pop("destination")),
+    ("receipt", lambda told: told.update(accepted="many")),
+]
+
+
+@pytest.mark.parametrize(
+    ("end", "part", "change"),
+    [
+        *((xcom_fails, *one) for one in UNREADABLE),
+        *((stopped_half_way, *one) for one in UNREADABLE if one[0] != "receipt"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_starts_over(
+    end: Callable[[Tries], None], part: str, change: Callable[[dict[str, Any]], Any], tmp_path: Path
+) -> None:
+    """As of another version of the provider: a try that failed for it would fail for good."""
+    tries = Tries(tmp_path)
+    end(tries)
+    change(tries.kept[KEY][part])
+    tries.task.retry()
+    check(tries, "starts over", receipt=tries.attempt())
+
+
+@pytest.mark.parametrize("part", ["receipt", "traffic", "tally"])
+def test_what_a_later_version_adds_to_a_checkpoint_is_passed_over(part: str, tmp_path: Path) -> None:
+    """After a provider was set back to the version before."""
+    tries = Tries(tmp_path)
+    (xcom_fails if part == "receipt" else stopped_half_way)(tries)
+    tries.kept[KEY][part]["later"] = 1
+    tries.task.retry()
+    check(
+        tries, "sends nothing" if part == "receipt" else "sends what is not settled", receipt=tries.attempt()
+    )
+
+
+def mapping_changes(tries: Tries) -> None:
+    tries.more["default_region"] = "DE"
+
+
+def letters_go(tries: Tries) -> None:
+    tries.letters.unlink()
+
+
+def letters_are_emptied(tries: Tries) -> None:
+    tries.letters.write_text("")
+
+
+def began_in_the_future(tries: Tries) -> None:
+    tries.kept[KEY]["began_at"] += 10**6
+
+
+def position_is_beyond_the_end(tries: Tries) -> None:
+    tries.kept[KEY]["position"] = 10**6
+
+
+def state_is_text(tries: Tries) -> None:
+    tries.kept[KEY] = json.dumps(tries.kept[KEY])
+
+
+def state_cannot_be_read(tries: Tries) -> None:
+    tries.store.get = lambda _: throw(OSError())()
+
+
+@pytest.mark.parametrize(
+    ("change", "promise"),
+    [
+        (mapping_changes, "starts over"),
+        (letters_go, "starts over"),
+        (letters_are_emptied, "starts over"),
+        (position_is_beyond_the_end, "starts over"),
+        (state_is_text, "starts over"),
+        (state_cannot_be_read, "starts over"),
+        (began_in_the_future, "sends what is not settled"),
+    ],
+)
+def test_what_happens_between_two_tries_loses_nothing(
+    change: Callable[[Tries], None], promise: str, tmp_path: Path
+) -> None:
+    """Whoever changes what a try left: each event is sent once more, or not at all, and never lost."""
+    tries = Tries(tmp_path)
+    stopped_half_way(tries)
+    change(tries)
+    tries.task.retry()
+    check(tries, promise, receipt=tries.attempt())
+
+
+def test_a_store_that_fails_once_costs_no_event(tmp_path: Path) -> None:
+    """The next checkpoint holds what the lost one did."""
+    tries = Tries(tmp_path)
+    save, saves = tries.store.set, itertools.count()
+
+    def failing_once(key: str, state: dict[str, Any]) -> None:
+        if key == KEY and next(saves) == 1:
+            raise OSError
+        save(key, state)
+
+    tries.store.set = failing_once
+    stopped_half_way(tries)
+    tries.task.retry()
+    check(tries, "sends what is not settled", receipt=tries.attempt())
+
+
+def test_a_receipt_that_never_fits_into_xcom_sends_nothing_again(tmp_path: Path) -> None:
+    """However often it is tried."""
+    tries = Tries(tmp_path)
+    xcom_fails(tries)
+    for _ in range(3):
+        tries.task.retry()
+        xcom_fails(tries)
+        assert tries.sent == set()
+    tries.task.retry()
+    check(tries, "sends nothing", receipt=tries.attempt())
