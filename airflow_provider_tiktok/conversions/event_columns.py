@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import accumulate, chain, compress, repeat
 from operator import itemgetter, sub
 from typing import Any, Final, Protocol
 
+from airflow_provider_tiktok.conversions.by_parts import answer_by_parts
 from airflow_provider_tiktok.conversions.chunks import Chunk
 from airflow_provider_tiktok.conversions.events import PreparedEvent
 from airflow_provider_tiktok.conversions.kernels import (
@@ -146,6 +148,11 @@ class ListedItems(Sealed, frozen=True):
     sizes: list[int | None]
     columns: dict[str, list[Any]]
 
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return sum(size or 0 for size in self.sizes)
+
     def owners(self) -> list[int]:
         """The place of the row that each item is in."""
         return list(
@@ -216,48 +223,65 @@ def _source_column(chunk: Chunk, source: Source, odd: set[int]) -> Column:
 
 def _items_in_lists(chunk: Chunk, source: Source, items: ItemList, odd: set[int]) -> ListedItems:
     """The items that the members of a list make in each row."""
-    lists = _plain_lists(chunk, source, items)
-    columns = None if lists is None else items.columns(lists)
-    if lists is None or columns is None:
-        lists = _found_lists(chunk, source, odd)
-        columns = items.columns(lists)
-    if columns is not None:
-        return ListedItems([None if one is None else len(one) for one in lists], columns)
-    made: list[list[Any] | None] = []
-    for place, listed in enumerate(lists):
-        is_odd = False
-        if listed is not None:
-            listed, is_odd = items.plain(listed)
+    lists = _lists_of(chunk, source, items, odd)
+    parts = answer_by_parts(
+        lists, partial(_plain_items, items=items), partial(_odd_items, items=items, odd=odd)
+    )
+    sizes: list[int | None] = []
+    columns: dict[str, list[Any]] = {}
+    n_items = 0
+    for part in parts:
+        for name in {*columns, *part.columns}:
+            known = columns.setdefault(name, [None] * n_items)
+            known += part.columns.get(name) or [None] * part.n_items
+        sizes += part.sizes
+        n_items += part.n_items
+    return ListedItems(sizes, columns)
+
+
+def _plain_items(lists: Sequence[list[Any] | None], *, items: ItemList) -> list[ListedItems] | None:
+    """The items of these rows as one part; ``None`` where one must be looked at alone."""
+    columns = items.columns(lists)
+    return None if columns is None else [ListedItems(list(map(_size, lists)), columns)]
+
+
+def _odd_items(members: list[Any] | None, place: int, *, items: ItemList, odd: set[int]) -> ListedItems:
+    """The items of one row."""
+    made: list[Any] | None = None
+    if members is not None:
+        made, is_odd = items.plain(members)
         if is_odd:
             odd.add(place)
-        made.append(listed)
-    return _listed_items(made, odd)
+    found: set[int] = set()
+    listed = _listed_items([made], found)
+    if found:
+        odd.add(place)
+    return listed
 
 
-def _plain_lists(chunk: Chunk, source: Source, items: ItemList) -> Sequence[list[Any] | None] | None:
-    """The lists in one column; ``None`` where they are elsewhere, or not all are lists."""
-    if items.plain_column is None or any(
-        {*map(type, chunk.column(name))} - _NO_TYPE for name in source.columns
-    ):
-        return None
-    column = chunk.column(items.plain_column)
-    return None if {*map(type, column)} - _NO_TYPE - {list} else column
+def _size(members: list[Any] | None) -> int | None:
+    return None if members is None else len(members)
 
 
 _NO_TYPE: Final = frozenset({type(None)})
 
 
-def _found_lists(chunk: Chunk, source: Source, odd: set[int]) -> list[list[Any] | None]:
-    """The list that the way of a source leads to in each row."""
-    lists: list[list[Any] | None] = []
-    for place in range(len(chunk)):
+def _lists_of(chunk: Chunk, source: Source, items: ItemList, odd: set[int]) -> list[list[Any] | None]:
+    """The list that the way of a source leads to in each row; most are the value of one column."""
+    lists: list[Any] = [None] * len(chunk)
+    places: Iterable[int] = range(len(chunk))
+    flat = [chunk.column(name) for name in source.columns]
+    if items.plain_column is not None and not any({*map(type, column)} - _NO_TYPE for column in flat):
+        lists = list(chunk.column(items.plain_column))
+        places = [place for place, value in enumerate(lists) if value is not None and type(value) is not list]
+    for place in places:
         members: Any = None
         if place not in chunk.unreadable:
             try:
                 members = source.get(_part_of_row(chunk, place, *source.columns))
             except Exception:  # the careful rules say what is wrong with it
                 odd.add(place)
-        lists.append(members if type(members) is list else None)
+        lists[place] = members if type(members) is list else None
     return lists
 
 

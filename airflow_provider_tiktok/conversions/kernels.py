@@ -6,8 +6,8 @@
 Each field has one careful rule, a function of a value, and it alone says what is true. Before it stands a
 quick test that knows the plain shape of a whole column, or of one value, for which the answer is known:
 what the quick test takes, the careful rule gives the same (``tests/conversions/test_kernels.py``). So a
-quick test can only cost speed. A column with an odd value in it is halved until that one stands alone. What
-repeats (names of events, currencies, cities, browsers) is remembered.
+quick test can only cost speed. A column with an odd value in it is cut into parts until that one stands
+alone. What repeats (names of events, currencies, cities, browsers) is remembered.
 
 The room knows values and knows no column name, no API and no event as a whole.
 """
@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Context, Decimal, localcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import chain, repeat
 from operator import mul
@@ -28,6 +28,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
+from airflow_provider_tiktok.conversions.by_parts import answer_by_parts
 from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.events import Drop, Violation
 from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
@@ -202,33 +203,21 @@ class Kernel:
         values = [column[place] for place in places]
         if remembers:
             fresh = list(dict.fromkeys(filter(_may_be_remembered, values)))
-            answers = dict(zip(fresh, self._halved(fresh), strict=True))
+            answers = dict(zip(fresh, self._by_parts(fresh), strict=True))
             self._remember(answers)
-            found = [answers[one] if _may_be_remembered(one) else self._halved((one,))[0] for one in values]
+            found = [answers[one] if _may_be_remembered(one) else self._by_parts((one,))[0] for one in values]
         else:
-            found = self._halved(values)
+            found = self._by_parts(values)
         for place, answer in zip(places, found, strict=True):
             out[place] = answer
         return out
 
-    def _halved(self, values: Column) -> list[Any]:
-        """The answers for values that are all there: for an odd one among many plain ones, by halves."""
-        if self._quick is None:
+    def _by_parts(self, values: Column) -> list[Any]:
+        """The answers for values that are all there."""
+        quick = self._quick
+        if quick is None:
             return list(map(self._one, values))
-        plain = _test(self._quick, values) if values else []
-        return self._split(values, self._quick) if plain is None else plain
-
-    def _split(self, values: Column, quick: QuickColumn) -> list[Any]:
-        """The same for values of which one is odd: where the first half has none, the second one must."""
-        if len(values) == 1:
-            return [self._one(values[0])]
-        half = len(values) // 2
-        first, second = values[:half], values[half:]
-        plain = _test(quick, first)
-        if plain is None:
-            return self._split(first, quick) + self._halved(second)
-        # A value alone is asked for all the same: what is odd may be that two of them are of different types.
-        return plain + (self._halved(second) if len(second) == 1 else self._split(second, quick))
+        return answer_by_parts(values, partial(_test, quick), lambda value, _: self._one(value))
 
     def _one(self, value: Any) -> Any:
         """The careful rule's answer; what is odd often comes again, also where plain values seldom do."""
@@ -289,12 +278,13 @@ def amounts_of(prices: Column, quantities: Column) -> list[Decimal | None]:
 
 def is_any_negative(numbers: Column) -> bool:
     """Whether one of these numbers in wire form, or ``None``, is below zero."""
+    numbers = [one for one in numbers if one is not None]
     kinds = set(map(type, numbers))
     if kinds <= {int, float}:
         return bool(numbers) and min(numbers) < 0
     if kinds == {Raw}:
         return any(text.startswith("-") for text in _texts_of(numbers))
-    return any(one is not None and decimal_of(one) < 0 for one in numbers)
+    return any(decimal_of(one) < 0 for one in numbers)
 
 
 def _texts_of(numbers: Column) -> list[str]:
@@ -324,7 +314,7 @@ _SUSPECT_ID: Final = re.compile(
 """Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, words (``null``), macros, digests."""
 _NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/.# \n-]")
 _USUAL_IDS: Final = re.compile(r"(?>(?:[A-Za-z]{1,6}+[-_]?+)?+[1-9][0-9]{0,18}+\n)++")
-_WORDS_AS_ID: Final = re.compile(r"\n[A-Za-z_/:. -]+(?=\n)")
+_WORDS_AS_ID: Final = re.compile(r"\n([A-Za-z_/:. -]+)(?=\n)")
 """Ids without a digit: ``null`` is none, and who bought it may be called a guest."""
 _EMAILS: Final = re.compile(
     r"(?>[a-z0-9][a-z0-9_+-]*+(?:\.[a-z0-9_+-]++)*+@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]{2,24}\n)++"
@@ -372,7 +362,7 @@ def ids_but(nulls: NullRule) -> QuickColumn:
             return list(column)
         if _NOT_OF_ID.search(text) or _SUSPECT_ID.search(text):
             return None
-        if _WORDS_AS_ID.search(text) and any(map(nulls.holds, column)):
+        if any(map(nulls.holds, set(_WORDS_AS_ID.findall(text)))):
             return None
         return list(column)
 
@@ -495,6 +485,7 @@ _COUNTS: Final = re.compile(r"(?>[1-9][0-9]{0,14}+\n)++")
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 _SECOND: Final = timedelta(seconds=1)
 _YEAR_2000: Final = 946_684_800
 
@@ -528,7 +519,12 @@ def plain_times(zone: tzinfo | None) -> QuickColumn:
             return seconds_of(datetime.combine(day, time.min) for day in column)
         return seconds(column) if kinds == {int} else None
 
+    is_utc = zone is UTC or getattr(zone, "key", None) == "UTC"
+
     def seconds_of(moments: Iterable[datetime]) -> list[Any] | None:
+        moments = list(moments)
+        if is_utc and {moment.tzinfo for moment in moments} == {None}:
+            return seconds([(moment - _NAIVE_EPOCH) // _SECOND for moment in moments])
         known = [moment if moment.tzinfo else moment.replace(tzinfo=zone) for moment in moments]
         # Where there is no zone, Python refuses to count.
         return seconds([(moment - _EPOCH) // _SECOND for moment in known])

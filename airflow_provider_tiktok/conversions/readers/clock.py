@@ -10,9 +10,10 @@ and mean the same on every machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import partial
+from functools import lru_cache, partial
+from itertools import repeat
 from typing import Any, Final
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
@@ -26,6 +27,7 @@ _YEAR_5138: Final = 10**11
 """Seconds that make sense: a time of these years lies outside of them in another unit than the stated one."""
 
 _LONGEST: Final = 100
+_LONGEST_WORD: Final = 9
 _CUT: Final = {unit: 1 - len(str(size)) for unit, size in UNITS.items()}
 """Behind which digit, from the right, seconds end."""
 _PLAIN: Final = {unit: re.compile(rf"(?>[1-9][0-9]{{{9 - cut}}}(?:\n|\Z))++") for unit, cut in _CUT.items()}
@@ -50,6 +52,7 @@ _WORDS: Final = {
 }
 _KNOWN: Final = tuple(f"%{one}" for one in (*_NUMBERS, *_WORDS))
 _PARTS: Final = re.compile(r"%(.?)|([^%]+)", re.DOTALL)
+_BLANKS: Final = r"\s+"
 
 
 def unit_reader(unit: object) -> Callable[[Any], Any]:
@@ -108,11 +111,17 @@ def _not_in_unit(unit: str) -> EventError:
     return EventError("not_in_format", remedy=remedy)
 
 
-def format_reader(format: object) -> Callable[[Any], Any]:
-    """What makes a date and time of text in a format; dates and times stay what they are."""
+def format_reader(
+    format: object,
+) -> tuple[Callable[[Any], Any], Callable[[Sequence[Any]], list[Any] | None]]:
+    """What makes a date and time of text in a format; dates and times stay what they are.
+
+    :returns: for one value, and for a whole column of plain text.
+    """
     if not isinstance(format, str) or not format.strip():
         raise ConfigurationError("Give text such as '%m/%d/%Y %H:%M' as format.")
-    return _Clock(format).read
+    clock = _Clock(format)
+    return clock.read, clock.plain_column
 
 
 class _Clock:
@@ -121,7 +130,17 @@ class _Clock:
     def __init__(self, format: str) -> None:
         self._format = format
         directives = _directives_of(format)
-        self._pattern = re.compile(_pattern_of(format), re.IGNORECASE)
+        pattern = _pattern_of(format)
+        self._pattern = re.compile(pattern, re.IGNORECASE)
+        self._names = list(dict.fromkeys(self._pattern.groupindex))
+        one = pattern.replace(_BLANKS, " ")  # which a line end between two values is not
+        self._rows = re.compile(f"^{one}$", re.IGNORECASE | re.MULTILINE)
+        self._marks = _marks_of(format)
+        if self._marks:
+            one = re.sub(r"\(\?P<[A-Za-z]>", "(?:", one)
+            self._rows = re.compile(rf"(?>{one}(?:\n|\Z))++", re.IGNORECASE)
+        longest = len(format) + _LONGEST_WORD * len(directives)
+        self._is_plain = format == format.strip() and "\n" not in format and longest <= _LONGEST
         month = {"m", "b", "B"}.intersection(directives)
         if not ({"Y", "y"}.intersection(directives) and month and "d" in directives):
             raise ConfigurationError("Give a format with a year, a month and a day, such as %Y-%m-%d.")
@@ -152,6 +171,32 @@ class _Clock:
             pass  # raised below: Python's error may hold the text
         raise self._refusal()
 
+    def plain_column(self, values: Sequence[Any]) -> list[Any] | None:
+        """The dates and times of a column of plain text; ``None`` for any other.
+
+        :raises ValueError: there is no such day or time.
+        """
+        kinds = {*map(type, values)}
+        if kinds <= {date, datetime}:
+            return list(values)
+        if kinds != {str} or not self._is_plain:
+            return None
+        text = "\n".join(values)
+        if text.count("\n") + 1 != len(values):
+            return None
+        columns: Sequence[Sequence[str]]
+        if self._marks:
+            if not self._rows.fullmatch(text):
+                return None
+            for mark in self._marks:
+                text = text.replace(mark, "\n")
+            found, size = text.split("\n"), len(self._names)
+            columns = [found[place::size] for place in range(size)]
+        else:
+            rows = self._rows.findall(text)
+            columns = list(zip(*rows, strict=True)) if len(rows) == len(values) else ()
+        return _moments(dict(zip(self._names, columns, strict=True))) if columns else None
+
     def _refusal(self) -> EventError:
         remedy = f"Give the time as {self._format!r}, as format says of this column, or state its own format."
         return EventError("not_in_format", remedy=remedy)
@@ -172,13 +217,24 @@ def _directives_of(format: str) -> list[str]:
     return found
 
 
+def _marks_of(format: str) -> list[str]:
+    """What stands between the numbers of a format that is made of nothing else; else nothing."""
+    parts = _PARTS.findall(format)
+    directives, marks = [one for one, _ in parts[::2]], [one for _, one in parts[1::2]]
+    is_plain = all(marks) and all(one in _NUMBERS for one in directives) and len(parts) % 2
+    # Letters match in either case, and digits would be cut out of the numbers.
+    if not is_plain or any(one.isalnum() for mark in marks for one in mark):
+        return []
+    return sorted(set(marks), key=len, reverse=True)
+
+
 def _pattern_of(format: str) -> str:
     """A zero in front may lack, but not where digits follow each other: nobody could say whose they are."""
     parts = _PARTS.findall(format)
     pattern = ""
     for place, (directive, literal) in enumerate(parts):
         if literal:
-            pattern += r"\s+".join(re.escape(one) for one in re.split(r"\s+", literal))
+            pattern += _BLANKS.join(re.escape(one) for one in re.split(r"\s+", literal))
         elif directive in _NUMBERS:
             digits = _NUMBERS[directive]
             neighbours = (
@@ -198,30 +254,65 @@ def _has_digits(part: tuple[str, str]) -> bool:
     return directive in _NUMBERS or directive == "f" or literal[:1].isdigit() or literal[-1:].isdigit()
 
 
-def _moment(found: dict[str, str | None]) -> datetime:
+def _moment(found: Mapping[str, str | None]) -> datetime:
     """:raises ValueError: there is no such day or time."""
-    read = {name: int(text) for name, text in found.items() if name in _NUMBERS and text is not None}
-    year = read.get("Y")
-    if year is None:
-        year = read["y"] + (2000 if read["y"] < 69 else 1900)  # as POSIX has it
-    month = read.get("m") or _month_of(found.get("B") or found.get("b") or "")
-    hour = read["H"] if "H" in read else read.get("I", 0)
+    return _moments({name: (text or "",) for name, text in found.items()})[0]
+
+
+def _moments(found: Mapping[str, Sequence[str]]) -> list[datetime]:
+    """The moments that the parts of a column say, a text each; a word that may lack is empty.
+
+    :raises ValueError: there is no such day or time.
+    """
+    read = {name: list(map(_NUMBER_OF, texts)) for name, texts in found.items() if name in _NUMBERS}
+    words = found.get("B") or found.get("b") or ()
+    parts: list[Iterable[Any]] = [
+        read["Y"] if "Y" in read else map(_year_of, read["y"]),
+        read["m"] if "m" in read else map(_month_of, words),
+        read["d"],
+    ]
     if "I" in read and "H" not in read:
-        if not 1 <= hour <= 12:
-            raise ValueError
-        hour = hour % 12 + (12 if (found["p"] or "").casefold().startswith("p") else 0)
-    return datetime(
-        year, month, read["d"], hour, read.get("M", 0), read.get("S", 0), tzinfo=_zone(found.get("z"))
-    )
+        read["H"] = _hours_of(read["I"], found["p"])
+    parts += [read.get(name) or repeat(0) for name in ("H", "M", "S")]
+    if "z" not in found:
+        return list(map(datetime, *parts))
+    zones = {text: _zone(text) for text in set(found["z"])}
+    moments = map(datetime, *parts)
+    return [moment.replace(tzinfo=zones[text]) for moment, text in zip(moments, found["z"], strict=True)]
 
 
+class _Numbers(dict[str, int]):
+    """The numbers of digits, the usual ones known."""
+
+    def __missing__(self, digits: str) -> int:
+        return int(digits)
+
+
+_NUMBER_OF: Final = _Numbers(
+    {
+        **{str(number): number for number in range(2000, 2060)},
+        **{f"{number:0{width}}": number for width in (1, 2) for number in range(60)},
+    }
+).__getitem__
+
+
+def _year_of(digits: int) -> int:
+    return digits + (2000 if digits < 69 else 1900)  # as POSIX has it
+
+
+def _hours_of(hours: Sequence[int], halves: Sequence[str]) -> list[int]:
+    """Hours of a clock of twelve as those of the day."""
+    if not 1 <= min(hours) <= max(hours) <= 12:
+        raise ValueError
+    return [hour % 12 + (12 if half[0] in "pP" else 0) for hour, half in zip(hours, halves, strict=True)]
+
+
+@lru_cache(maxsize=64)
 def _month_of(word: str) -> int:
     return [one[:3] for one in _MONTHS].index(word[:3].casefold()) + 1
 
 
-def _zone(text: str | None) -> timezone | None:
-    if text is None:
-        return None
+def _zone(text: str) -> timezone:
     if text in ("Z", "z"):
         return UTC
     digits = text[1:].replace(":", "")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from airflow_provider_tiktok.conversions.by_parts import answer_by_parts
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.readers.amounts import amount_reader
 from airflow_provider_tiktok.conversions.readers.clock import format_reader, seconds_of, unit_reader
@@ -84,16 +85,22 @@ class Reader(Struct, frozen=True, kw_only=True):
         convert = self.convert
         if convert is None:
             return list(values)
-        quick = self._quick(values)
-        try:
-            converted = list(map(convert, values)) if quick is None else quick
-        except Exception:  # one of them, and the careful rules say what is wrong with it
-            converted = [_converted_or_odd(convert, raw, place, odd) for place, raw in enumerate(values)]
+        converted = self._converted(values, convert, odd)
         if self.listed and any(value is LEFT_OUT for value in converted):
             left_out.update(place for place, value in enumerate(converted) if value is LEFT_OUT)
             odd.update(left_out)
             converted = [None if value is LEFT_OUT else value for value in converted]
         return converted
+
+    def _converted(self, values: Sequence[Any], convert: Convert, odd: set[int]) -> list[Any]:
+        if self.bulk is not None:
+            return answer_by_parts(
+                values, self._quick, lambda raw, place: _converted_or_odd(convert, raw, place, odd)
+            )
+        try:
+            return list(map(convert, values))
+        except Exception:  # one of them, and the careful rules say what is wrong with it
+            return [_converted_or_odd(convert, raw, place, odd) for place, raw in enumerate(values)]
 
     def _quick(self, values: Sequence[Any]) -> list[Any] | None:
         """A whole column in one go, no value among plain ones included; ``None`` if they are not so plain."""
@@ -210,8 +217,11 @@ def _compiled(settings: Mapping[str, Any], *, is_joined: bool) -> dict[str, Any]
         bulk = partial(seconds_of, unit=settings["unit"])
         return {"convert": unit_reader(settings["unit"]), "bulk": bulk, "use": Use.TIME}
     if "format" in settings:
-        read = format_reader(settings["format"])
-        return {"convert": partial(_read_joined, read=read) if is_joined else read, "use": Use.TIME}
+        read, plain_column = format_reader(settings["format"])
+        if is_joined:
+            convert = partial(_read_joined, read=read)
+            return {"convert": convert, "bulk": partial(_plain_joined, read=plain_column), "use": Use.TIME}
+        return {"convert": read, "bulk": plain_column, "use": Use.TIME}
     if {"scale", "decimal", "thousands", "symbol"}.intersection(settings):
         read, plain_column = amount_reader(settings)
         return {"convert": read, "bulk": plain_column, "use": Use.NUMBER}
@@ -245,6 +255,15 @@ def _read_joined(raws: Sequence[Any], *, read: Convert) -> Any:
     except EventError:
         return read(cells)  # which refuses it in the words of the format
     return read(" ".join(texts)) if any(texts) else None
+
+
+def _plain_joined(
+    rows: Sequence[Sequence[Any]], *, read: Callable[[Sequence[Any]], list[Any] | None]
+) -> list[Any] | None:
+    """A column of plain cells in one go; ``None`` where a cell is empty, or no text."""
+    if any("" in column or {*map(type, column)} != {str} for column in zip(*rows, strict=True)):
+        return None
+    return read(list(map(" ".join, rows)))
 
 
 # ------------------------------------------------------------------------------------- translation

@@ -366,6 +366,8 @@ READ: dict[str, Any] = {
 }
 HELD: dict[str, st.SearchStrategy[Any]] = {
     "kind": plain_or_odd("order", "cart", "x", "other"),
+    "day": plain_or_odd("11/26/2026", "1/2/2026", "2/30/2026", ""),
+    "clock": plain_or_odd("10:00", "9:5", "24:00", None),
     "at": plain_or_odd(st.integers(int(NOW) - 10**6, int(NOW)).map(lambda seconds: seconds * 1000)),
     "mail": plain_or_odd(EMAILS, None),
     "mail2": plain_or_odd(EMAILS),
@@ -402,6 +404,8 @@ def read_tables(draw: Any) -> tuple[list[Any], dict[str, Any]]:
     for place in draw(st.lists(st.integers(0, len(rows) - 1), max_size=1)):
         rows[place] = UnreadableRow(rule="not_json", remedy="Mend the row.")
     mapping = {path: READ[path] for path in paths}
+    if "event_time" in mapping and draw(st.booleans()):
+        mapping["event_time"] = {"column": ["day", "clock"], "format": "%m/%d/%Y %H:%M"}
     if "event" in mapping and draw(st.booleans()):
         mapping["event"] = {**READ["event"], "otherwise": draw(st.sampled_from(["SKIP", "Search", None]))}
     arguments: dict[str, Any] = {"mapping": mapping, "timezone": "UTC"}

@@ -11,11 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_tiktok.conversions.chunks import ColumnChunk
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
+from airflow_provider_tiktok.conversions.event_columns import mapped_columns
 from airflow_provider_tiktok.conversions.events import Content
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.columns import getter
@@ -233,3 +236,44 @@ def test_a_way_that_may_come_is_waited_for(lines: Any) -> None:
     rules = EventMapping({"event": "kind", "event_time": "at", "properties.content_ids": "lines[].sku"})
     [absence] = rules.check_source(None, [{"kind": "a", "at": 1, "lines": lines}])
     assert absence.path == "properties.content_ids"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param([5], id="a member that is no object"),
+        pytest.param(json.dumps(LINES), id="JSON text"),
+        pytest.param({"sku": "A"}, id="an object in place of a list"),
+        pytest.param("no list", id="plain text"),
+    ],
+)
+def test_an_odd_list_costs_one_row(odd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among a thousand rows with plain lists only its own is looked at alone."""
+    rows: list[Any] = [{"lines": LINES} for _ in range(1000)]
+    rows[617] = {"lines": odd}
+    looked_at: list[Any] = []
+    mapping = EventMapping(ITEMS)
+    [source] = mapping.mapped[0].sources
+    assert source.items is not None
+    plain, get = source.items.plain, source.get
+
+    def looks(find: Any) -> Any:
+        return lambda value: (looked_at.append(value), find(value))[1]
+
+    monkeypatch.setattr(source.items, "plain", looks(plain))
+    found = mapped_columns(
+        ColumnChunk({"lines": [row["lines"] for row in rows]}, length=1000), _with_get(mapping, looks(get))
+    )
+    assert found.items is not None
+    assert len(found.items.sizes) == 1000
+    assert found.items.sizes[0] == found.items.sizes[-1] == 2
+    assert {*map(len, found.items.columns.values())} == {found.items.n_items}
+    assert 1 <= len(looked_at) <= 2
+
+
+def _with_get(mapping: EventMapping, get: Any) -> EventMapping:
+    """The same mapping, in which the way to a list is this one."""
+    one = mapping.mapped[0]
+    source = msgspec.structs.replace(one.sources[0], get=get)
+    mapping.mapped[:] = [msgspec.structs.replace(one, sources=(source,)), *mapping.mapped[1:]]
+    return mapping

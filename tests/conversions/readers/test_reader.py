@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -267,6 +268,30 @@ def euros(amount: Decimal, spelt: str) -> str:
     return spelt.format(amount=f"{amount:,.2f}".translate(str.maketrans(",.", ".,")))
 
 
+MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2068, 1, 1))
+FORMATS = [
+    "%m/%d/%Y %H:%M:%S",
+    "%d.%m.%y, %H.%M",
+    "%Y%m%d%H%M",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+    "%Y-%m-%d %H:%M:%S%z",
+    "%m/%d/%Y %I:%M %p",
+    "%A, %d %B %Y",
+    "%b %d %Y %H",
+    "%d/%m/%Y - %S",
+    "%Y/%m/%d %S 100%%",
+    "Day %d.%m.%Y",
+    "%d.%m.%Y h",
+]
+
+
+def written(format: str) -> st.SearchStrategy[str]:
+    """Times in a format, some without zeros in front."""
+    texts = MOMENTS.map(lambda moment: moment.replace(tzinfo=PLUS_ONE).strftime(format))
+    is_exact = any(one in format for one in ("%Y%m", "%z", "100"))
+    return texts if is_exact else texts | texts.map(lambda text: text.replace("/0", "/").replace(" 0", " "))
+
+
 PLAIN: list[tuple[dict[str, Any], st.SearchStrategy[Any]]] = [
     ({"unit": "s"}, st.integers(10**9, 10**10 - 1)),
     ({"unit": "ms"}, st.integers(10**12, 10**13 - 1)),
@@ -281,6 +306,8 @@ PLAIN: list[tuple[dict[str, Any], st.SearchStrategy[Any]]] = [
     ({"decimal": ",", "thousands": " ", "symbol": "kr."}, AMOUNTS.map(lambda one: f"{one:,.2f}".translate({44: "\u00a0", 46: ","}) + " kr.")),
     ({"thousands": ",", "symbol": "Rs."}, AMOUNTS.map(lambda one: f"Rs. {one:,.2f}")),
     ({"thousands": "'"}, AMOUNTS.map(lambda one: f"{one:,.2f}".replace(",", "\u2019"))),
+    *(({"format": one}, written(one)) for one in FORMATS),
+    ({"format": "%Y-%m-%d"}, MOMENTS | st.dates()),
     ({"values": {"a": "b", "c": SKIP}}, st.sampled_from(["a", "c"])),
     ({"split": ";"}, st.lists(st.text("ab1", min_size=1), min_size=1).map(";".join)),
 ]  # fmt: skip
@@ -315,10 +342,27 @@ def meant(value: Any) -> Any:
     return Decimal(value) if isinstance(value, str) and value[:1].isdigit() else value
 
 
+ODD_TIMES = [
+    *("2/30/2026 10:00:00", "11/26/2026 10:00:60", "11/26/2026 24:00:00", "11/26/2026  10:00:00"),
+    *(" 11/26/2026 10:00:00", "11/26/2026 10:00\n:00", "00/26/2026 10:00:00", "1/1/0000 1:1:1", "nan"),
+    *(
+        "11/26/2026 00:30 AM",
+        "11/26/2026 12:30 a.m.",
+        "11/26/2026 13:30 pm",
+        "Auguſt",
+        "2026-11-26 1:1:1+0199",
+    ),
+    *("26.11.26, 10.00", "26.11.2026 H", "day 26.11.2026", "Montag, 26 November 2026"),
+]
+
+
 @pytest.mark.parametrize("settings", [settings for settings, _ in PLAIN])
 @given(
     values=st.lists(
-        odd_values() | st.sampled_from(["1.234,50 €", "12\n3", "1\n", "", None, "-5", 10**15]), max_size=4
+        odd_values()
+        | st.sampled_from(ODD_TIMES)
+        | st.sampled_from(["1.234,50 €", "12\n3", "1\n", "", None, "-5", 10**15]),
+        max_size=4,
     )
 )
 def test_columns_are_read_as_one_by_one(settings: dict[str, Any], values: list[Any]) -> None:
@@ -334,3 +378,61 @@ def test_columns_are_read_as_one_by_one(settings: dict[str, Any], values: list[A
             assert place in odd
         else:
             assert meant(read[place]) == (None if expected is LEFT_OUT else meant(expected))
+
+
+DAYS = [
+    "11/26/2026",
+    "1/2/2026",
+    "13/13/2026",
+    "",
+    " ",
+    None,
+    "11/26/2026 ",
+    "11/26/2026\n",
+    date(2026, 11, 26),
+]
+CLOCKS = ["10:00", "1:2", "25:00", "", None, " 10:00", "10:00 pm", time(10), datetime(2026, 11, 26, 10)]
+
+
+@given(rows=st.lists(st.tuples(st.sampled_from(DAYS), st.sampled_from(CLOCKS)), max_size=4))
+def test_joined_columns_are_read_as_one_by_one(rows: list[tuple[Any, Any]]) -> None:
+    """A day and a clock in two columns mean in one go what they mean one by one."""
+    [reader] = readers_of(column("a", "b", format="%m/%d/%Y %H:%M"), argument="")
+    assert reader.convert is not None
+    odd: set[int] = set()
+    found = reader.column(rows, odd, set())
+    for place, row in enumerate(rows):
+        try:
+            expected = reader.convert(row)
+        except EventError:
+            assert place in odd
+        else:
+            assert (found[place], place in odd) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "plain", "odd"),
+    [
+        ({"unit": "ms"}, "1780000000123", "yesterday"),
+        ({"format": "%m/%d/%Y %H:%M"}, "11/26/2026 10:00", "yesterday"),
+        ({"scale": "0.01"}, "1250", "12.5"),
+        (EURO, "1.234,50 €", "-5,00 €"),
+        ({"values": {"a": "b"}}, "a", " a"),
+        ({"split": ";"}, "a;b", "a; b"),
+    ],
+)
+def test_an_odd_value_costs_one_value(settings: dict[str, Any], plain: str, odd: str) -> None:
+    """Among a thousand plain ones the careful rule is asked for the odd one alone."""
+    reader = one_reader(**settings)
+    asked: list[Any] = []
+
+    def convert(raw: object) -> Any:
+        asked.append(raw)
+        assert reader.convert is not None
+        return reader.convert(raw)
+
+    counted = msgspec.structs.replace(reader, convert=convert)
+    values = [plain] * 1000
+    values[617] = odd
+    counted.column(values, set(), set())
+    assert asked == [odd]
