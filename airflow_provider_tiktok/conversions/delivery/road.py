@@ -36,8 +36,6 @@ from airflow_provider_tiktok.conversions.events import (
     EventResult,
     Outcome,
     PreparedEvent,
-    PreparedUser,
-    RawUser,
     Row,
     Violation,
 )
@@ -131,19 +129,15 @@ class Careful:
             return _invalid(replace(made, findings=(*findings, TOO_LARGE)))
         return replace(made, encoded=encoded)
 
-    def told(self, event: ConversionEvent) -> tuple[PreparedEvent, tuple[Violation, ...]]:
+    def told(self, event: ConversionEvent, field: Field) -> tuple[PreparedEvent, tuple[Violation, ...]]:
         """An event of a single field, prepared, and what is found in it.
 
         Where nothing is left of an identifier, nothing is checked: what is absent, the columns are asked.
         """
         prepared = self._destination.identity.prepare(event)
-        if event.user != _NOBODY and prepared.user == _NO_KEYS:
+        if field.section == "user" and not getattr(prepared.user, field.name):
             return prepared, prepared.violations
         return prepared, self._destination.check(prepared)
-
-
-_NOBODY: Final = RawUser()
-_NO_KEYS: Final = PreparedUser()
 
 
 TOO_LARGE: Final = Violation(
@@ -642,7 +636,7 @@ class Road:
         """
         if event.event_id is None:
             event = replace(event, event_id="1")  # or one would be made
-        prepared, findings = self._careful.told(event)
+        prepared, findings = self._careful.told(event, field)
         path = field.path.replace("[]", "[0]")
         checked = self._wire.checked if self._wire is not None else ()
         own: list[Violation] = []
