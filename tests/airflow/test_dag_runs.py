@@ -21,7 +21,7 @@ from tests.end_to_end.dag_runs import load_module, state_of
 
 AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
-PHONE = "+12025550187"
+PHONE = "+12025550163"
 NO_NUMBER = "canary-not-a-number"
 
 # What must be found nowhere once a run has ended.
@@ -30,7 +30,7 @@ CANARIES = (
     "canary.template@example.com",
     "canary.file@example.com",
     "canary.table@example.com",
-    "canary.parameter@example.com",
+    "canary.argument@example.com",
     "canary.partial@example.com",
     "canary.spread@example.com",
     PHONE,

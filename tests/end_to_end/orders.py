@@ -17,7 +17,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-TOKEN = "canary-token-7f3a9c51d2"
+TOKEN = "canary-token-1c88e0b4f6"
 """The shop's access token, which must not be seen anywhere."""
 
 NEWEST = int(time.time()) - 3600

@@ -19,8 +19,8 @@ from tests.end_to_end.orders import TOKEN, order
 RunOperator = Callable[..., Any]
 
 COUNT = 5
-NAME = "Zebedaios-Canary"
-CARD = "member-canary-4711"
+NAME = "Hephaistion-Canary"
+CARD = "member-canary-2209"
 MAPPING = {**orders.MAPPING, "user.first_name": "first_name", "user.external_id": "card"}
 SETTINGS = {**orders.SETTINGS, "mapping": MAPPING}
 
