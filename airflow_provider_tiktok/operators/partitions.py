@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.exceptions import failing_as_airflow
+from airflow_provider_tiktok.task.contexts import complete_context
 from airflow_provider_tiktok.task.hidden import AddressField, HidingOperator, reveal
 from airflow_provider_tiktok.task.parts import most_parts
 from airflow_provider_tiktok.task.paths import find_files
@@ -46,6 +47,7 @@ class SplitOperator(HidingOperator, ShowsArguments):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """The parts."""
+        context = complete_context(context, task_id=self.task_id)
         with failing_as_airflow():
             parts = self.split(context, max_parts=most_parts())
         for part in parts:

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_tiktok.exceptions import failing_as_airflow
 from airflow_provider_tiktok.links.tiktok import EventsManagerLink, leave_link
+from airflow_provider_tiktok.task.contexts import complete_context
 from airflow_provider_tiktok.task.signatures import ShowsArguments
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class TikTokGetPixelOperator(BaseOperator, ShowsArguments):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """The pixel; ``None`` where there is none and that is allowed."""
+        context = complete_context(context, task_id=self.task_id)
         with failing_as_airflow(), _open_hook(self.tiktok_conn_id, demo_mode=self.demo_mode) as hook:
             advertiser_id = self.advertiser_id or hook.advertiser_id
             pixel = self._find(hook, advertiser_id)

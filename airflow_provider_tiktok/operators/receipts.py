@@ -14,6 +14,7 @@ from airflow_provider_tiktok.exceptions import PermanentFailure, failing_as_airf
 from airflow_provider_tiktok.notifications.webhook import telling_webhook
 from airflow_provider_tiktok.operators.base import RECEIPT_KEY
 from airflow_provider_tiktok.task.assets import make_outlets, report_asset
+from airflow_provider_tiktok.task.contexts import complete_context
 from airflow_provider_tiktok.task.hidden import AddressField, HidingOperator, reveal
 from airflow_provider_tiktok.task.paths import as_path
 from airflow_provider_tiktok.task.signatures import ShowsArguments
@@ -86,6 +87,7 @@ class TikTokReceiptOperator(HidingOperator, ShowsArguments):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The receipt of the whole."""
+        context = complete_context(context, task_id=self.task_id)
         url, conn_id = reveal(self.result_webhook_url), self.result_webhook_conn_id
         with telling_webhook(context, url=url, conn_id=conn_id, hosts=self.result_webhook_hosts) as message:
             with failing_as_airflow():

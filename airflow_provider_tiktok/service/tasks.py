@@ -15,7 +15,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -33,6 +33,7 @@ from airflow_provider_tiktok.operators.tiktok import (
 )
 from airflow_provider_tiktok.service.inputs import TASKS
 from airflow_provider_tiktok.service.request import Request, path_below, read_request
+from airflow_provider_tiktok.task.contexts import complete_context
 from airflow_provider_tiktok.task.signatures import ShowsArguments
 from airflow_provider_tiktok.task.sources import open_files
 
@@ -62,6 +63,7 @@ class AskedTask(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """The result of the operator, set up for this run."""
+        context = _completed(context, task=self)
         try:
             with failing_as_airflow():
                 self.take(read_run(context, conn_id=self.tiktok_conn_id), now=run_time(context))
@@ -200,6 +202,7 @@ class GiveResult(BaseOperator, ShowsArguments):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The result: task, demo mode, state; the receipt, the pixels or the pixel; the failure, if any."""
+        context = _completed(context, task=self)
         params, task = context["params"], context["ti"]
         is_demo = params.get("demoMode") is not False or self._is_demo_connection()
         result = {"task": params.get("task"), "demo_mode": is_demo, **self._collect(params.get("task"), task)}
@@ -255,6 +258,14 @@ def choose_task(context: Mapping[str, Any], *, conn_id: str) -> str:
     except AirflowFailException as error:
         context["ti"].xcom_push(key=FAILURE_KEY, value=failure_of(error))
         raise
+
+
+def _completed(context: Context, *, task: BaseOperator) -> Any:
+    """The context as it is where Airflow made it, else with the form's own defaults where it has no input."""
+    completed = complete_context(context, task_id=task.task_id)
+    if isinstance(completed.get("params"), Mapping) and completed["params"]:
+        return completed
+    return {**completed, "params": cast("Any", task.params).dump()}
 
 
 def read_run(context: Mapping[str, Any], *, conn_id: str) -> Request:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 
 class TaskAlone:
-    """Stands in for the task instance: it has names, and hands on what is pushed to XCom if it can.
+    """Stands in for the task instance: a run of one task, of which XCom is the caller's, if there is any.
 
     :param given: what the caller gave as task instance, ``None`` for nothing.
     """
@@ -31,13 +31,24 @@ class TaskAlone:
         if push is not None:
             push(key=key, value=value)
 
+    def xcom_pull(self, **of: Any) -> Any:
+        """What the caller's has, ``None`` otherwise."""
+        pull = getattr(self._given, "xcom_pull", None)
+        return None if pull is None else pull(**of)
+
+    def get_task_states(self, **_: Any) -> dict[str, Any]:
+        """There are no other tasks."""
+        return {}
+
 
 def complete_context(context: Any, *, task_id: str) -> Any:
-    """The context as it is where Airflow made it, else one with nothing but a task instance."""
+    """The context as it is where Airflow made it, else what was given of one, with a task instance."""
     task = _task_of(context)
-    if all(isinstance(getattr(task, name, None), str) for name in ("dag_id", "run_id", "task_id")):
+    has_names = all(isinstance(getattr(task, name, None), str) for name in ("dag_id", "run_id", "task_id"))
+    if has_names and hasattr(task, "xcom_push"):
         return context
-    return {"ti": TaskAlone(task_id, task)}
+    given = cast("Mapping[str, Any]", context) if isinstance(context, Mapping) else {}
+    return {**given, "ti": TaskAlone(task_id, task)}
 
 
 def _task_of(context: Any) -> Any:
