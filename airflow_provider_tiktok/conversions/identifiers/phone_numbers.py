@@ -33,7 +33,8 @@ _BETWEEN: Final = (
 )
 _SHAPE: Final = re.compile(rf"[{_BETWEEN}]*\+?[{_BETWEEN}\d]*\d[{_BETWEEN}]*")
 _AROUND: Final = re.compile(r"\A[\s=\"'`\u2018\u2019\u201c\u201d<]+|[\s\"'`\u2018\u2019\u201c\u201d>]+\Z")
-_SCHEME: Final = re.compile(r"(?:tel|callto|sms|whatsapp)\s*\.?\s*:(?://)?", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"(?:tel|callto|sms|whatsapp|p(?=:))\s*\.?\s*:(?://)?", re.IGNORECASE)
+"""What stands before a number in links; ``p:`` in the lead files of Facebook, against spreadsheets."""
 _CONTEXT: Final = re.compile(r";phone-context=([^;]*)", re.IGNORECASE)
 _EXTENSION: Final = re.compile(
     r"(?:[\s,;(]*(?:;ext=|ext(?:ension|n)?|x|#|\u0434\u043e\u0431|int|anexo|poste|ramal)[.:=\s]*[0-9]{1,7}"

@@ -12,7 +12,14 @@ from typing import Any
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.mapping import nested
 from airflow_provider_tiktok.conversions.mapping.drafts import Draft, Record
-from airflow_provider_tiktok.conversions.values import COUNTRIES, IDS, NullValues, to_id
+from airflow_provider_tiktok.conversions.values import (
+    COUNTRIES,
+    IDS,
+    EventErrors,
+    NullValues,
+    Usable,
+    to_id,
+)
 
 Columns = str | Sequence[str]
 """One column name, or several in the order in which they are asked."""
@@ -40,11 +47,26 @@ def getter(column: str) -> Getter:
         if raw is not None:
             return raw
         found = nested.find(row, way)
-        if found is nested.ABSENT or (is_list and None in found):
+        if found is nested.ABSENT:
             nested.check_not_blocked(row, way)
-        return None if found is nested.ABSENT else found
+            return None
+        if is_list and None in found:
+            _check_members(row, way, found)
+        return found
 
     return get
+
+
+def _check_members(row: Record, way: nested.Way, found: Sequence[Any]) -> None:
+    """Passes if no member of a list is in the way of its value.
+
+    :raises EventErrors: one is; the raw values of the others are usable.
+    """
+    try:
+        nested.check_not_blocked(row, way)
+    except EventError as error:
+        rest = [one for one in found if one is not None]
+        raise EventErrors(errors=(error,), usable=Usable(rest or None)) from None
 
 
 class KeyColumns:

@@ -6,15 +6,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
 from airflow_provider_tiktok.conversions.mapping.columns import getter
 from airflow_provider_tiktok.conversions.mapping.drafts import Record, RowLeftOut
-from airflow_provider_tiktok.conversions.values import IDS, NullValues, plain_value, to_boolean, to_id
+from airflow_provider_tiktok.conversions.mapping.nested import EVERY, is_list_way
+from airflow_provider_tiktok.conversions.values import (
+    IDS,
+    NullValues,
+    plain_value,
+    to_boolean,
+    to_id,
+    to_number,
+)
 
 _MOST_KNOWN = 1000
+_SINGLE = (str, int, float, Decimal, date)
 _HOW = (
     "Give columns as {argument}, each with the values that are meant, as in "
     "{{'financial_status': ['paid', 'refunded']}}."
@@ -59,18 +70,18 @@ class RowFilter:
         :raises EventError: a value cannot be read, so nobody can say.
         """
         for test in self.drop:
-            if test.holds(test.get(record)):
+            if test.holds_in(record):
                 raise RowLeftOut("in_drop_rows")
         for test in self.keep:
-            if not test.holds(test.get(record)):
+            if not test.holds_in(record):
                 raise RowLeftOut("not_in_keep_rows")
 
 
 class ValueTest:
     """Whether the value of a column is one of those that are named.
 
-    Texts are compared letter by letter without blanks around them, numbers by their digits. ``None`` and an
-    empty text stand for no value, true and false for each of their spellings.
+    Texts are compared letter by letter without blanks around them. A number stands for every way of writing
+    it, ``None`` and an empty text for no value, true and false for each of their spellings.
     """
 
     def __init__(self, column: str, values: Sequence[Any], *, argument: str, nulls: NullValues) -> None:
@@ -79,6 +90,7 @@ class ValueTest:
         self._argument = argument
         self._nulls = nulls
         self._truths = frozenset(one for one in values if isinstance(one, bool))
+        self._numbers = frozenset(map(to_number, filter(_is_number, values)))
         texts = [
             _text_of(one, argument=f"{argument}[{column!r}]") for one in values if not isinstance(one, bool)
         ]
@@ -87,7 +99,19 @@ class ValueTest:
 
     def __str__(self) -> str:
         nothing = [None] if self._takes_nothing else []
-        return f"{self.column_name}: {[*sorted(self._texts), *sorted(self._truths), *nothing]}"
+        told = [*sorted(self._texts), *sorted(map(str, self._numbers)), *sorted(self._truths), *nothing]
+        return f"{self.column_name}: {told}"
+
+    def holds_in(self, record: Record) -> bool:
+        """Whether the record's value is one of them.
+
+        :raises EventError: it cannot be read.
+        """
+        try:
+            return self.holds(self.get(record))
+        except EventError as error:
+            remedy = f"{error.remedy} {self._argument} asks for column {self.column_name!r}."
+            raise EventError(error.rule, remedy=remedy) from None
 
     def holds(self, raw: object) -> bool:
         """Whether a raw value is one of them.
@@ -97,15 +121,8 @@ class ValueTest:
         if type(raw) is str and raw in self._texts:
             return True
         raw = plain_value(raw)
-        if isinstance(raw, bool):
-            text = "true" if raw else "false"
-        else:
-            try:
-                text = to_id(raw) or ""
-            except EventError as error:
-                remedy = f"{self._argument}: column {self.column_name!r} cannot be read. {error.remedy}"
-                raise EventError(error.rule, remedy=remedy) from None
-        if text in self._texts or self._is_truth(raw):
+        text = ("true" if raw else "false") if isinstance(raw, bool) else to_id(raw) or ""
+        if text in self._texts or self._is_truth(raw) or self._is_number(raw):
             return True
         is_nothing = not text or IDS.holds(text) or self._nulls.holds(text)
         return is_nothing and self._takes_nothing
@@ -131,6 +148,14 @@ class ValueTest:
         except Exception:  # the careful reading says what is wrong with it
             return None
 
+    def _is_number(self, raw: object) -> bool:
+        if not self._numbers or isinstance(raw, bool):
+            return False
+        try:
+            return to_number(raw) in self._numbers
+        except EventError:
+            return False  # no number
+
     def _is_truth(self, raw: object) -> bool:
         if not self._truths:
             return False
@@ -147,12 +172,21 @@ def _tests_of(given: object, *, argument: str, nulls: NullValues) -> list[ValueT
         raise ConfigurationError(_HOW.format(argument=argument))
     tests = []
     for column, values in given.items():
-        one_or_more = [values] if isinstance(values, str | int | float) or values is None else values
+        one_or_more = [values] if isinstance(values, _SINGLE) or values is None else values
         is_list = isinstance(one_or_more, list | tuple | set | frozenset) and len(one_or_more)
         if not (isinstance(column, str) and column.strip() and is_list):
             raise ConfigurationError(_HOW.format(argument=argument))
+        if is_list_way(column):
+            raise ConfigurationError(
+                f"Name a column with one value in {argument}, such as {column.replace(EVERY, '.0')!r}: "
+                f"{column!r} is several."
+            )
         tests.append(ValueTest(column, list(one_or_more), argument=argument, nulls=nulls))
     return tests
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == value
 
 
 def _text_of(value: object, *, argument: str) -> str | None:

@@ -276,6 +276,7 @@ class ItemList:
     ) -> None:
         self._way = way
         self._parts = parts
+        self._insides = [part.way for part in parts]
         self._defaults = defaults
         head = way[0] if len(way) == 2 and way[1] == nested.EVERY else None
         self.plain_column = head if isinstance(head, str) else None
@@ -284,14 +285,26 @@ class ItemList:
         """The members of the list, ``None`` where there is no list."""
         if any(record.get(part.column) is not None for part in self._parts):
             return [_Flat(record)]
-        found = nested.find(record, self._way)
-        if found is not nested.ABSENT:
+        return self._members(record, self._way)
+
+    def _members(self, value: object, way: Sequence[nested.Step]) -> Any:
+        """The members at the end of a way, through all lists on it; ``None`` where there is no list.
+
+        :raises EventError: something is in the way.
+        """
+        end = way.index(nested.EVERY) + 1
+        first, rest = way[:end], way[end:]
+        found = nested.find(value, first)
+        if found is nested.ABSENT:
+            single = nested.find(value, first[:-1])
+            if not any(nested.has(single, inside) for inside in ([rest] if rest else self._insides)):
+                nested.check_not_blocked(value, first)
+                return None
+            found = [single]  # an object in place of a list of one, as programs that read XML give it
+        if not rest:
             return found
-        single = nested.find(record, self._way[:-1])
-        if any(nested.has(single, part.way) for part in self._parts):
-            return [single]  # an object in place of a list of one, as programs that read XML give it
-        nested.check_not_blocked(record, self._way)
-        return None
+        lists = [self._members(member, rest) for member in found]
+        return list(chain.from_iterable(filter(None, lists)))
 
     def convert(self, raw: object) -> Any:
         """The typed items of the members; one of which nothing is left is no item."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from airflow_provider_tiktok.conversions.errors import EventError
 from airflow_provider_tiktok.conversions.values import IDS, from_json, plain_value, refusal, to_text
 
 ABSENT: Final = object()
@@ -108,7 +109,7 @@ def find(row: object, way: Way) -> Any:
     Keys may have points in them, as where a flattened record is a column of another. A way to every member
     of a list has a list at its end, with ``None`` for those that have nothing there.
 
-    :raises EventError: text that begins as JSON does is none.
+    :raises EventError: text that begins as JSON does is none, or a key is said twice.
     """
     if not way:
         return row
@@ -122,11 +123,28 @@ def find(row: object, way: Way) -> Any:
     if step == EVERY:
         return _find_in_each(inside, way[1:])
     if isinstance(step, Where):
-        found = (find(member, way[1:]) for member in inside if _says(member, step))
-        return next((one for one in found if one is not ABSENT and one is not None), ABSENT)
+        return _only([find(member, way[1:]) for member in inside if _says(member, step)])
     if _is_place(step) and int(step) < len(inside):
         return find(inside[int(step)], way[1:])
     return ABSENT
+
+
+def _only(found: Sequence[Any]) -> Any:
+    """The value that the members of a list say which all say one key; ``None`` where they say a null.
+
+    :raises EventError: they say several.
+    """
+    values = [one for one in found if one is not ABSENT and one is not None]
+    if any(not _is_same(values[0], other) for other in values[1:]):
+        raise refusal("said_twice")
+    return values[0] if values else None if any(one is None for one in found) else ABSENT
+
+
+def _is_same(some: Any, other: Any) -> bool:
+    try:
+        return type(some) is type(other) and bool(some == other)
+    except Exception:  # values of array libraries compare as they like
+        return False
 
 
 def _is_single(inside: Mapping[Any, Any], way: Way) -> bool:
@@ -292,7 +310,9 @@ def has(row: object, way: Way) -> bool:
     """Whether a way leads to something, be it empty."""
     try:
         found = find(row, way)
-    except Exception:  # a value that cannot be read is told when its row is
+    except EventError as error:  # told when its row is read
+        return error.rule == "said_twice"
+    except Exception:  # as above
         return False
     return found is not ABSENT and (EVERY not in way or any(one is not None for one in found))
 

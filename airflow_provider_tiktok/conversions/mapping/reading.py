@@ -23,12 +23,14 @@ from airflow_provider_tiktok.conversions.mapping.event_paths import (
 from airflow_provider_tiktok.conversions.mapping.left_out import RowFilter
 from airflow_provider_tiktok.conversions.mapping.mapped import Mapped
 from airflow_provider_tiktok.conversions.values import (
+    EventErrors,
     NullValues,
     as_object,
     is_unicode,
     refusal,
     shown_name,
     unknown_field,
+    usable_part,
 )
 
 
@@ -86,7 +88,17 @@ class MappedReader:
         for field, section, name, mapped in self._plan:
             for source in mapped.sources:
                 try:
-                    value = draft.read(field, source.get(record), source.reader)
+                    raw = source.get(record)
+                except EventErrors as error:  # of some members of a list
+                    draft.refuse_field(field, error)
+                    raw = usable_part(error)
+                except Exception as error:
+                    draft.refuse_field(field, error)
+                    if mapped.is_collected:
+                        continue
+                    break
+                try:
+                    value = draft.read(field, raw, source.reader)
                 except RowLeftOut:
                     raise
                 except Exception as error:

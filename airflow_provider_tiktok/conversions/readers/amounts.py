@@ -19,6 +19,8 @@ _LARGEST_PLAIN: Final = 10**15
 _WHOLE: Final = re.compile(r"(?>(?:0|[1-9][0-9]{0,14})(?:\n|\Z))++")
 _EXACT: Final = Context(prec=400)
 _BLANKS: Final = " \u00a0\u202f\u2009"
+_NO_CENTS: Final = r"(?:--?|[\u2012-\u2015])"
+"""What stands in place of decimals where there are none, as in ``1 234,-``: no sign of the number."""
 _APOSTROPHES: Final = "'\u2019"
 
 
@@ -68,6 +70,7 @@ class _Amount:
             whole = (
                 rf"(?:[0-9]{{1,3}}(?P<mark>{_class_of(thousands)})[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*|[0-9]+)"
             )
+        mark = _class_of(decimal)
         beside = rf"[{_BLANKS}]?"
         sign = symbol.strip()
         shown = re.escape(sign)
@@ -76,7 +79,7 @@ class _Amount:
         )
         back = f"(?:{beside}{shown})?" if sign else ""
         self._pattern = re.compile(
-            rf"{front}(?P<whole>{whole}|(?={_class_of(decimal)}))(?:{_class_of(decimal)}(?P<rest>[0-9]*))?(?P<last>-?){back}"
+            rf"{front}(?P<whole>{whole}|(?={mark}))(?:{mark}(?P<rest>[0-9]*)(?:(?<={mark}){_NO_CENTS})?)?(?P<last>-?){back}"
         )
         self._decimal = decimal
         marks = _alike(thousands) if thousands else ""

@@ -58,7 +58,12 @@ def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
     lines = _Lines(
         lines_of(text, max_chars=options.max_row_chars, ends=("\n", "\r")), max_chars=options.max_row_chars
     )
-    lines.skip(options.skip_rows)
+    n_skipped = lines.skip(options.skip_rows)
+    if 0 < n_skipped < options.skip_rows:
+        raise ConfigurationError(
+            f"Set csv_skip_rows to the number of lines above the header: {options.name} has {n_skipped:,} "
+            "lines."
+        )
     records = _Records(lines, delimiter=lines.take_separator() or options.delimiter, quote=options.quote)
     columns = options.columns or _header(records, options=options)
     if columns is None:
@@ -145,10 +150,11 @@ class _Lines:
             raise self._broken
         return next(self._lines)
 
-    def skip(self, count: int) -> None:
-        """Pass by the first lines."""
-        for _ in islice(self._lines, count):
-            self.number += 1
+    def skip(self, count: int) -> int:
+        """Pass by the first lines, and give how many there were."""
+        n_skipped = sum(1 for _ in islice(self._lines, count))
+        self.number += n_skipped
+        return n_skipped
 
     def take_separator(self) -> str | None:
         """The delimiter of a first line ``sep=;``, which is taken; else ``None``, and nothing is."""

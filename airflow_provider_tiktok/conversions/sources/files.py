@@ -210,7 +210,7 @@ class FilesSource:
 
     def read_each(
         self, read: Callable[[Any, TableOptions], Iterable[T]]
-    ) -> Generator[tuple[dict[str, str | None], T], None, None]:
+    ) -> Generator[tuple[dict[str, str | bytes | None], T], None, None]:
         """What a reader makes of each file's unpacked bytes, file by file, beside the columns of its folders.
 
         Raises as ``chunks`` does.
@@ -221,7 +221,7 @@ class FilesSource:
                 for part in read(plain, self._options(path, format=name)):
                     yield self._shared(path), part
 
-    def _shared(self, path: FilePath) -> dict[str, str | None]:
+    def _shared(self, path: FilePath) -> dict[str, str | bytes | None]:
         return partitions_of(path) if self._hive_columns else {}
 
     def _open(self, path: FilePath, *, format: str, stack: ExitStack) -> Table:

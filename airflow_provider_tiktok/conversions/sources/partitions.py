@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from airflow_provider_tiktok.conversions.chunks import Chunk
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
@@ -17,11 +17,21 @@ _PARTITION: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_-]{0,63})=(.{1,256})")
 _NOTHING: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
-def partitions_of(path: object) -> dict[str, str | None]:
-    """The columns that the folders of a path say, as text; ``None`` where one says that there is no value."""
+def partitions_of(path: object) -> dict[str, str | bytes | None]:
+    """The columns that the folders of a path say, as text; ``None`` where one says that there is no value.
+
+    What is no text in UTF-8 comes as bytes, which no field takes.
+    """
     folders = str(path).replace("\\", "/").split("/")[:-1]
     found = (match for match in map(_PARTITION.fullmatch, folders) if match)
-    return {match[1]: None if match[2] == _NOTHING else unquote(match[2]) for match in found}
+    return {match[1]: None if match[2] == _NOTHING else _unquoted(match[2]) for match in found}
+
+
+def _unquoted(text: str) -> str | bytes:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return unquote_to_bytes(text)
 
 
 class PartitionedChunk:

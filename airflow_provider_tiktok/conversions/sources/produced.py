@@ -10,7 +10,7 @@ class and its place in the source alone: pandas, for one, quotes the value that 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
@@ -93,6 +93,8 @@ class ProducedSource:
         :raises ConfigurationError: it cannot.
         """
         given = self._told(self._produce)
+        if isinstance(given, Coroutine):
+            given.close()  # or Python warns that nobody waited for it
         if isinstance(given, str | bytes | bytearray):
             return self._parsed(given)
         if isinstance(given, Mapping) or not (isinstance(given, Iterable) or _is_stream(given)):

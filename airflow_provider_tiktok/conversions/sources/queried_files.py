@@ -156,7 +156,7 @@ class QueriedFiles:
                 feed.register(connection)
                 connection.execute("SET lock_configuration = true")
                 reader = connection.sql(self._sql).to_arrow_reader(CHUNK_ROWS)
-                self._columns = distinct_columns(reader.schema.names, source="sql: the query")
+                self._columns = distinct_columns(reader.schema.names, source="the query in sql")
                 while (batch := next(reader, None)) is not None:
                     yield batch
         except ConversionsError:
@@ -233,7 +233,7 @@ class _Feed:
             names = self._structure if isinstance(self._structure, dict) else {}
             schema = self._arrow.schema([(_RECORD, self._arrow.string())] if names else [])
             return tuple(names), schema if names else None
-        check_names(schema.names, argument="sql: columns of the files")
+        check_names(schema.names, names_of="columns of the files")
         return tuple(schema.names), schema if schema.names else None
 
     def _with(self, shared: Iterable[str], schema: Any) -> Any:
@@ -304,7 +304,7 @@ class _Feed:
         arrays = [self._arrow.array(column, type=self._arrow.string()) for column in columns]
         return self._arrow.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _widened(self, batch: Any, *, shared: Mapping[str, str | None]) -> Any:
+    def _widened(self, batch: Any, *, shared: Mapping[str, str | bytes | None]) -> Any:
         """A file's batch with the columns and types of all files."""
         if batch.schema.equals(self.schema):
             return batch

@@ -96,10 +96,10 @@ def _check_keys(keys: Mapping[str, Shape]) -> None:
         raise ConfigurationError(
             f"Read the files without sql: records with more than {MAX_COLUMNS:,} different keys are no table."
         )
-    check_names(keys, argument="sql: keys of the records")
+    check_names(keys, names_of="keys of the records")
 
 
-def check_names(names: Any, *, argument: str) -> None:
+def check_names(names: Any, *, names_of: str) -> None:
     """Nothing, where SQL can tell the names apart.
 
     :raises ConfigurationError: some differ in case alone.
@@ -107,6 +107,6 @@ def check_names(names: Any, *, argument: str) -> None:
     folded = [name.casefold() for name in names]
     if len(set(folded)) < len(folded):
         raise ConfigurationError(
-            f"Rename one, or read the files without sql: {argument} differ in case alone, and SQL "
-            "takes them for one."
+            f"Rename one, or read the files without sql: {names_of} differ in case alone, and SQL takes "
+            "them for one."
         )

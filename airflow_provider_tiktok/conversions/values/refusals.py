@@ -30,6 +30,10 @@ REMEDIES: Mapping[str, str] = {
     "nothing_inside": (
         "The mapping looks inside of this value: give an object or a list, or its JSON text, or nothing."
     ),
+    "said_twice": (
+        "Say each key once in the list that the mapping looks into: two members say this one, and not the "
+        "same."
+    ),
     "not_json": "Give JSON: an array in [ ] or an object in { }, with double quotes.",
     "not_a_time": "Give Unix seconds, text such as 2026-11-26 10:00:00+01:00, or a date and time.",
     "naive_time": "Name the time zone of times that carry none in the argument timezone.",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -55,6 +57,13 @@ def reason_for(value: Any, **rules: Any) -> str | None:
         (["", "x"], "", True),
         (["NULL"], "NULL", True),
         ({"a", "b"}, "b", True),
+        ([1.5], "1.50", True),
+        ([Decimal("1.5")], 1.5, True),
+        (Decimal(2), "2.000", True),
+        ([0], "-0", True),
+        (["1.5"], "1.50", False),
+        ([7], "7 pieces", False),
+        (date(2026, 11, 26), "2026-11-26", True),
     ],
 )
 def test_values_are_compared(values: Any, value: Any, is_one: bool) -> None:
@@ -161,3 +170,13 @@ def test_columns_of_rows_to_drop_may_come_later() -> None:
     assert (absence.path, "'test'" in absence.told) == ("drop_rows", True)
     with pytest.raises(ConfigurationError, match="keep_rows: the source has no column 'status'"):
         EventMapping(mapping, keep_rows={"status": "paid"}).check_source(None, rows)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, "x"])
+def test_a_value_that_cannot_be_judged_names_its_column(value: Any) -> None:
+    """What to do comes first, then who asks for which column."""
+    mapping = EventMapping(MAPPING, keep_rows={"order.status": ["paid"]})
+    [fault] = event_of(
+        mapping, {"kind": "a", "order": value if value == "x" else {"status": value}}
+    ).violations
+    assert fault.remedy.endswith(" keep_rows asks for column 'order.status'.")

@@ -25,6 +25,7 @@ from airflow_provider_tiktok.conversions.sources.partitions import partitions_of
         ("/data/day=2026-11-26/part.csv", {"day": "2026-11-26"}),
         ("s3://shop/sales/year=2026/month=11/part.parquet", {"year": "2026", "month": "11"}),
         ("/data/store=K%C3%B6ln%2F1/part.csv", {"store": "Köln/1"}),
+        ("/data/store=%FF%FE/day=100%/part.csv", {"store": b"\xff\xfe", "day": "100%"}),
         ("/data/store=__HIVE_DEFAULT_PARTITION__/part.csv", {"store": None}),
         ("/data/a=b=c/part.csv", {"a": "b=c"}),
         ("/data/day=2026-11-26.csv", {}),
@@ -83,7 +84,8 @@ def test_a_column_of_the_file_comes_first(tmp_path: Path) -> None:
         ("#\nsep=;\nid;name\n1;a\n", {"csv_skip_rows": 1}, [{"id": "1", "name": "a"}]),
         ("id,name\n1,'a, b'\n", {"csv_quote": "'"}, [{"id": "1", "name": "a, b"}]),
         ('id,name\n1,12" disc\n2,"a\n', {"csv_quote": ""}, [{"id": "1", "name": '12" disc'}, {"id": "2", "name": '"a'}]),
-        ("id,name\n", {"csv_skip_rows": 9}, []),
+        ("", {"csv_skip_rows": 9}, []),
+        ("Sales of November\n\n", {"csv_skip_rows": 2}, []),
     ],
 )  # fmt: skip
 def test_csv_as_tools_write_it(text: str, settings: dict[str, Any], rows: Any, tmp_path: Path) -> None:
@@ -104,6 +106,14 @@ def test_settings_that_cannot_be_right(settings: dict[str, Any], tmp_path: Path)
     """They are told before a file is opened."""
     with pytest.raises(ConfigurationError, match=next(iter(settings))):
         FilesSource([tmp_path / "a.csv"], **settings)
+
+
+def test_a_file_that_is_passed_by_as_a_whole_is_told(tmp_path: Path) -> None:
+    """Or a number that is too large would make a file with rows one without."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,name\n1,a\n2,b\n")
+    with pytest.raises(ConfigurationError, match="has 3 lines"):
+        list(FilesSource([path], csv_skip_rows=4).rows())
 
 
 def test_what_rows_are_is_a_part_of_the_fingerprint(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ async def async_generator() -> AsyncIterator[Any]:
         (lambda: EMAIL, "python_callable gave a text that is no such array"),
         (lambda: '{"id": 1}', "python_callable gave a text that is no such array"),
         (async_generator, "gave one async_generator"),
+        (coroutine, "gave one coroutine"),
         (lambda: pd.Series([1]), "a Series is no table"),
         (lambda: pl.Series([1]), "a Series is no table"),
         (lambda: pd.DataFrame({1: [1]}), "Give every column of python_callable a name"),

@@ -175,8 +175,8 @@ def test_nothing_is_left_and_a_cut_file_is_told(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("a.csv", "Email,email\n1,2\n", "differ in case alone"),
-        ("a.jsonl", '{"Id":1}\n{"id":2}\n', "differ in case alone"),
+        ("a.csv", "Email,email\n1,2\n", "without sql: columns of the files differ in case alone"),
+        ("a.jsonl", '{"Id":1}\n{"id":2}\n', "without sql: keys of the records differ in case alone"),
     ],
 )
 def test_names_that_sql_cannot_tell_apart(write: Write, name: str, text: str, told: str) -> None:
