@@ -278,6 +278,8 @@ def _is_tellable(name: str) -> bool:
 
 def _no_header(n_columns: int) -> str:
     """What to say of columns that share no name with what is asked for, and may be somebody's data."""
+    if n_columns == 1:
+        return f"The only column has no name that is asked for, so it is not shown. {_IF_DATA}"
     numbers = _listed(range(1, n_columns + 1))
     return f"None of the {numbers} has a name that is asked for, so none is shown. {_IF_DATA}"
 

@@ -60,7 +60,7 @@ def unit_reader(unit: object) -> Callable[[Any], Any]:
     if not isinstance(unit, str) or unit not in UNITS:
         meant = closest_name(str(unit), (*UNITS, *_NAMES.values()))
         short = next((short for short, long in _NAMES.items() if meant in (short, long)), None)
-        hint = f"; did you mean {short!r}?" if short else ""
+        hint = f"; did you mean {short!r}?" if short else "."
         raise ConfigurationError(f"Give one of {', '.join(UNITS)} as unit{hint}")
     return partial(_seconds, unit=str(unit))
 

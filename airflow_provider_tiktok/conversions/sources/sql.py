@@ -306,7 +306,7 @@ _MAKERS: dict[str, Callable[[Any], Any]] = {
 def _column_names(description: Sequence[Sequence[Any]] | None) -> tuple[str, ...]:
     if description is None:
         raise ConfigurationError("Give one query as sql: the statement gives no rows.")
-    return distinct_columns([str(column[0]) for column in description], source="sql: the query")
+    return distinct_columns([str(column[0]) for column in description], source="the query in sql")
 
 
 def _close(closable: Any) -> None:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -75,6 +76,11 @@ def read(raw: object, **settings: Any) -> Any:
         (EURO, "\u221212,50 €", Decimal("-12.50")),
         ({"scale": "0.01", "symbol": "%"}, "12.5 %", Decimal("0.125")),
         ({"thousands": ",", "symbol": "US$"}, "US$1,234.50", Decimal("1234.50")),
+        (EURO, "1.234,- €", Decimal(1234)),
+        (EURO, "-1.234,-- €", Decimal(-1234)),
+        (EURO, "1.234,\u2013", Decimal(1234)),
+        (EURO, "1.234,00-", Decimal(-1234)),
+        (EURO, "1.234-", Decimal(-1234)),
         (EURO, "1.234", Decimal(1234)),
         (EURO, "1234,5", Decimal("1234.5")),
         (EURO, 12.5, Decimal("12.5")),
@@ -133,6 +139,8 @@ def test_value(settings: dict[str, Any], raw: object, meant: Any) -> None:
         (EURO, "(-12,50)", "'1.234,50 €'"),
         (EURO, "-12,50-", "'1.234,50 €'"),
         (EURO, "()", "'1.234,50 €'"),
+        (EURO, ",-", "'1.234,50 €'"),
+        (EURO, "1,2\u2013", "'1.234,50 €'"),
         (EURO, "12,50%", "'1.234,50 €'"),
         ({"values": {1: "one"}}, "1.5", "otherwise"),
         (EURO, "€", "'1.234,50 €'"),
@@ -207,6 +215,27 @@ def test_settings_that_cannot_be_right(settings: dict[str, Any], told: str) -> N
     with pytest.raises(ConfigurationError) as caught:
         column("a", **settings)
     assert told in str(caught.value)
+    with pytest.raises(ConfigurationError) as caught:
+        readers_of({"column": "a", **settings}, argument="mapping['x']")
+    assert_reads_well(str(caught.value))
+
+
+def assert_reads_well(text: str) -> None:
+    """Sentences, each with its end, that say where."""
+    assert "mapping['x']" in text
+    assert text[0].isupper()
+    assert text[-1] in ".?"
+    assert re.search(r"[:;,]\s*[.:;,]|\s[.:;,?]|\s\s|[.?]{2}|[^.?] Found in", text) is None, text
+
+
+@pytest.mark.parametrize(
+    "declared", ["", " ", 5, [5], b"a", {}, {"column": 5}, {"column": []}, [{"column": " "}]]
+)
+def test_words_composed_of_where_something_was_said(declared: Any) -> None:
+    """Errors of what a mapping says are whole sentences."""
+    with pytest.raises(ConfigurationError) as caught:
+        readers_of(declared, argument="mapping['x']")
+    assert_reads_well(str(caught.value))
 
 
 @pytest.mark.parametrize("columns", [(), ("",), (5,), ("a", " ")])
