@@ -234,6 +234,20 @@ FACEBOOK_LEADS: dict[str, Any] = {
     "defaults": {"event": "Lead", "page.url": "https://shop.example.com/"},
 }
 
+FACEBOOK_LEADS_CSV: dict[str, Any] = {
+    "path": "facebook_leads.csv",
+    "encoding": "utf-16",
+    "csv_delimiter": "\t",
+    "drop_rows": {"is_organic": True},
+    "mapping": {
+        "event_time": "created_time",
+        "event_id": "id",
+        "user.email": "email",
+        "user.phone": "phone_number",
+    },
+    "defaults": {"event": "Lead", "page.url": "https://shop.example.com/"},
+}
+
 ONLINE_RETAIL: dict[str, Any] = {
     "path": "online_retail.csv",
     "event_source": "offline",

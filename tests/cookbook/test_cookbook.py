@@ -110,7 +110,7 @@ def test_a_sample_has_ten_rows() -> None:
     """Each in the shape of the real export."""
     counts = {}
     for name, recipe in RECIPES.items():
-        lines = (FOLDER / recipe["path"]).read_bytes().splitlines()
+        lines = (FOLDER / recipe["path"]).read_text(encoding=recipe.get("encoding", "utf-8-sig")).splitlines()
         above = 1 + recipe.get("csv_skip_rows", 0) if recipe["path"].endswith(".csv") else 0
         counts[name] = len(lines) - above
     assert counts == dict.fromkeys(RECIPES, 10)
