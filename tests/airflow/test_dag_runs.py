@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import time
@@ -40,6 +41,9 @@ CANARIES = (
 
 MAPPED_ADDRESS = "person@example.com"
 """Passes through XCom on its way, where Airflow stores it: that is the DAG's choice, and documented."""
+
+GIVEN_ADDRESS = "given@example.com"
+"""Stands in the input of a run, where Airflow stores it, and in nothing of ours."""
 
 HEAD = """
 import json
@@ -120,6 +124,23 @@ with DAG("retrying", schedule=None) as dag:
 def record(number: int, email: str, **more: Any) -> dict[str, Any]:
     now = int(time.time()) - 60
     return {"event": "Purchase", "event_time": now, "event_id": f"o-{number}", "email": email, **more}
+
+
+DEFAULTS = """
+with DAG("defaults", schedule=None, params={{"currency": "EUR", "query": "blue {{# 6 #}} hat", "person": "none"}}) as dag:
+    common = dict(path=f"{{FOLDER}}/good.jsonl", event_source="offline", mapping={{
+        "event": "event", "event_time": "event_time", "user.phone": "phone", "properties.value": "value",
+    }})
+    defaults = {{
+        "properties.currency": "{{{{ params.currency }}}}",
+        "properties.query": "{{{{ params.query }}}}",
+        "properties.description": "{{{{ run_id }}}}",
+        "user.email": "{{{{ params.person }}}}",
+    }}
+    FilesToTikTokOperator(task_id="plain", defaults=defaults, **common)
+    FilesToTikTokOperator.partial(task_id="mapped", defaults=defaults, **common).expand(max_in_flight=[1])
+    FilesToTikTokOperator.partial(task_id="expanded", **common).expand(defaults=[defaults])
+"""
 
 
 @pytest.fixture
@@ -226,6 +247,32 @@ def test_mapped_events_are_sent(run: Callable[[str, str], str], tiktok: Simulato
         "SELECT rendered_fields FROM rendered_task_instance_fields WHERE dag_id = 'mapped'"
     )
     assert MAPPED_ADDRESS not in str(rendered)
+
+
+def test_defaults_are_rendered_once_and_shown_nowhere(
+    folder: Path, run_dag: Callable[..., Any], tiktok: Simulator, read_database: Read
+):
+    """A param, the run's own input and a macro; what a param holds is data and no template."""
+    line = {**record(11, "unused@example.com", phone=PHONE, value=2), "email": None}
+    (folder / "good.jsonl").write_text(json.dumps(line))
+    ended = run_dag(
+        (HEAD + DEFAULTS).format(folder=str(folder)), dag_id="defaults", conf={"person": GIVEN_ADDRESS}
+    )
+    assert state_of(ended) == "success"
+    assert tiktok.ledger.summary()["live"]["deliveries"] == 3
+    (event,) = [json.loads(payload) for payload in tiktok.ledger.payloads()]  # the same from each task
+    assert event["user"]["email"] == [hashlib.sha256(GIVEN_ADDRESS.encode()).hexdigest()]
+    assert event["properties"] == {
+        "currency": "EUR",
+        "query": "blue {# 6 #} hat",
+        "description": ended.run_id,
+        "value": 2,
+    }
+    shown = read_database(
+        "SELECT rendered_fields FROM rendered_task_instance_fields WHERE dag_id = 'defaults'"
+    )
+    assert len(shown) == 3
+    assert GIVEN_ADDRESS not in str(shown)
 
 
 def test_rejected_event_fails_without_a_retry(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
 from airflow_provider_tiktok.sensors.tiktok import TikTokEventsReceivedSensor, TikTokPixelSensor
 from airflow_provider_tiktok.simulator import DEFAULT_ADVERTISER_ID, DEFAULT_PIXEL_CODE, Simulator
 from tests.airflow.running import Task
+from tests.end_to_end.dag_runs import state_of
 
 DAG = """
 from airflow.providers.common.compat.sdk import DAG
@@ -24,6 +26,17 @@ from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator
 
 with DAG("linked", schedule=None) as dag:
     TikTokGetPixelOperator(task_id="get")
+"""
+
+DEMO_DAG = """
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_tiktok.operators.pixels import TikTokGetPixelOperator
+from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+from airflow_provider_tiktok.sensors.tiktok import TikTokPixelSensor
+
+with DAG("linked_demo", schedule=None) as dag:
+    for kind in (TikTokGetPixelOperator, TikTokSendEventsOperator, TikTokPixelSensor):
+        kind(task_id=kind.__name__, demo_mode=True)
 """
 
 
@@ -66,6 +79,22 @@ def test_button_leads_where_the_task_said(
         "SELECT value FROM xcom WHERE dag_id = 'linked' AND key = ?", EventsManagerLink.xcom_key
     )
     assert f"/{DEFAULT_PIXEL_CODE}?org_id={DEFAULT_ADVERTISER_ID}" in str(url)
+
+
+def test_the_button_is_quiet_in_demo_mode(
+    run_dag: Callable[..., Any],
+    read_database: Callable[..., Any],
+    tiktok: Simulator,
+    caplog: pytest.LogCaptureFixture,
+):
+    """The simulator's pixel is in nobody's Events Manager: there is no address, and no error in the log."""
+    run = run_dag(DEMO_DAG, dag_id="linked_demo")
+    assert state_of(run) == "success"
+    found = read_database(
+        "SELECT value FROM xcom WHERE dag_id = 'linked_demo' AND key = ?", EventsManagerLink.xcom_key
+    )
+    assert not any(json.loads(value) if value else None for (value,) in found)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_tasks_about_a_pixel_have_the_button():
