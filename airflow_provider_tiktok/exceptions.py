@@ -84,7 +84,7 @@ def can_retry_help(error: ConversionsError) -> bool:
 
 def _text(error: ConversionsError) -> str:
     if isinstance(error, EventError):
-        return f"{error.path or 'event'}: {error.rule}. {error.remedy}".rstrip()
+        return f"{error.remedy or 'Mend the event.'} Found in {error.path or 'event'}: {error.rule}."
     return str(error)
 
 

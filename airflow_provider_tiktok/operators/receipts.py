@@ -135,10 +135,17 @@ class TikTokReceiptOperator(HidingOperator, ShowsArguments):
         faults = whole.faults(max_rejected=self.max_rejected, max_rejected_share=self.max_rejected_share)
         if faults:
             where = whole.receipt.dead_letter_path
-            remedy = "Clear the parts that are not complete; this task runs again after them."
-            told = [*faults, f"Dead letters: {where}." if where else "", remedy if whole.incomplete else ""]
+            limit = "max_rejected" if self.max_rejected_share is None else "max_rejected_share"
+            remedy = (
+                "Clear the parts that are not complete, and this task runs again after them"
+                if whole.incomplete
+                else f"Mend the events in the dead letters, or raise {limit}"
+            )
+            told = [*faults, f"Dead letters: {where}." if where else ""]
             raise PermanentFailure(
-                " ".join(filter(None, told)), kind="DeliveryError", facts={"receipt": whole.receipt.as_dict()}
+                f"{remedy}: {' '.join(filter(None, told))}",
+                kind="DeliveryError",
+                facts={"receipt": whole.receipt.as_dict()},
             )
 
 

@@ -241,7 +241,8 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
         wait_s = fault_wait_s(self._fault, poke_interval_s=float(self.poke_interval))
         if told_wait_s(self._fault) > self.timeout - run_duration():
             raise AirflowSensorTimeout(
-                f"The timeout would be over before TikTok may be asked again. Last seen: {self._fault}"
+                "Set a longer timeout: it would be over before TikTok may be asked again. "
+                f"Last seen: {self._fault}"
             )
         return wait_s
 

@@ -215,7 +215,7 @@ class GiveResult(BaseOperator, ShowsArguments):
         self._tell(message, url=params.get("webhookUrl") or None)
         if result["state"] == "failed":
             task.xcom_push(key="return_value", value=result)
-            raise AirflowFailException(f"The run failed: {result['failure']['message'] or 'see the log'}")
+            raise AirflowFailException(result["failure"]["message"] or _NO_WORDS)
         return result
 
     def _collect(self, asked: Any, task: Any) -> dict[str, Any]:
@@ -244,7 +244,11 @@ class GiveResult(BaseOperator, ShowsArguments):
 
 CHOOSE = "choose_task"
 
-_KILLED: Mapping[str, str] = {"kind": "Unknown", "message": "The task ended without a word: see its log."}
+_KILLED: Mapping[str, str] = {
+    "kind": "Unknown",
+    "message": "See the log of the task: it ended without a word.",
+}
+_NO_WORDS = "See the log of the task that failed: its own words are left out, since they may hold values."
 
 
 def choose_task(context: Mapping[str, Any], *, conn_id: str) -> str:

@@ -182,8 +182,8 @@ class HidingOperator(BaseOperator):
         except Exception as error:
             kind = type(error).__name__
         raise TemporaryFailure(
-            f"A template inside a hidden argument cannot be rendered ({kind}). Its own words are left out, "
-            "since they may hold values.",
+            f"Mend the template inside a hidden argument: it cannot be rendered ({kind}). Its own words are "
+            "left out, since they may hold values.",
             kind=kind,
         )
 

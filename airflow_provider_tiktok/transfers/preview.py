@@ -119,7 +119,7 @@ class PreviewReader(FilesReader):
             )
         log.info("%s", as_text(shown))
         if self.must_be_ready and not shown.can_be_sent:
-            raise PermanentFailure("Not every event is ready to be sent: see the preview in the log.")
+            raise PermanentFailure("Look at the preview in the log: not every event is ready to be sent.")
         return shown.as_dict()
 
     def open_source(self) -> Source:

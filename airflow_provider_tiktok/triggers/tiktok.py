@@ -129,7 +129,8 @@ class TikTokTrigger(BaseTrigger):
             self._times_missing += 1
             if self._times_missing < _MAX_TIMES_MISSING:
                 raise TransientError(
-                    f"connection {self.tiktok_conn_id!r} is not known to the triggerer", attempts=0
+                    f"Wait, or define connection {self.tiktok_conn_id!r}: the triggerer does not know it.",
+                    attempts=0,
                 ) from None
             raise missing_connection(self.tiktok_conn_id) from None
         self._times_missing = 0

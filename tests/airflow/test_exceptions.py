@@ -78,7 +78,7 @@ def test_facts_are_kept():
 def test_event_error_tells_path_rule_and_remedy():
     """An event error's own text is only the rule's name."""
     failure = as_airflow_failure(EventError("missing", path="event_time", remedy="Map it."))
-    assert str(failure) == "event_time: missing. Map it."
+    assert str(failure) == "Map it. Found in event_time: missing."
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("defect"), AirflowException("theirs")])

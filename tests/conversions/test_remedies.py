@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,9 +16,12 @@ import pytest
 import airflow_provider_tiktok
 from airflow_provider_tiktok.conversions import event_names, values
 from airflow_provider_tiktok.conversions.events import EventSource
+from airflow_provider_tiktok.conversions.http import attempts
 from airflow_provider_tiktok.conversions.identifiers import DROP_REASONS, FAULTS, IdentityRules, prepare
 from airflow_provider_tiktok.conversions.identifiers.reasons import DROP_REMEDIES
+from airflow_provider_tiktok.conversions.liveramp import adapter, envelopes
 from airflow_provider_tiktok.conversions.mapping import EventMapping, line_items
+from airflow_provider_tiktok.conversions.tiktok import return_codes
 from airflow_provider_tiktok.conversions.tiktok.checks import checks_of
 from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from airflow_provider_tiktok.conversions.tiktok.rules import OWN
@@ -65,8 +68,8 @@ def test_every_name_that_is_not_fine_has_a_remedy(event_source: EventSource) -> 
 
 
 AN_ORDER = re.compile(
-    r"(Add|Allow|Ask|Cast|Change|Check|Clear|Create|Cut|Define|Deliver|Give|Install|Leave|Look|Make|Map|Name"
-    r"|Pack|Put|Read|Rename|Return|Revoke|Run|Say|Send|Set|State|Take|Unpack|Use|Write) "
+    r"(Add|Allow|Ask|Cast|Change|Check|Clear|Create|Cut|Define|Deliver|Give|Install|Leave|Let|Look|Lower|Make|Map|Name"
+    r"|Mend|Pack|Put|Read|Rename|Repeat|Return|Revoke|Run|Say|Send|Set|State|Take|Try|Unpack|Use|Wait|Write)\b"
 )
 """Words that begin an error: each tells somebody to do something."""
 
@@ -79,16 +82,27 @@ FROM_TABLES = {
     "one.told",
     "otherwise",
     "problems",
+    "refusal",
+    "result['failure']['message'] or _NO_WORDS",
     "record.remedy",
     "remedy",
+    "str(self._unwritable(error",
     "text",
     "told",
 }
 """What begins an error whose first words come from elsewhere: from a remedy, or from another error."""
 
 
+ERRORS = {
+    *("AuthorizationError", "ConfigurationError", "ConversionsError", "DeliveryError", "ProtocolError"),
+    *("TransientError", "UnconfirmedError", "PermanentFailure", "TemporaryFailure", "AirflowException"),
+    *("AirflowFailException", "AirflowSensorTimeout"),
+}
+"""All that ends a task with words of ours. Of an ``EventError`` the remedy is an attribute."""
+
+
 def errors_raised() -> Iterator[tuple[str, str]]:
-    """Place and text of every error that says what a person must change; what is filled in stands in braces."""
+    """Place and text of every error that ends a task; what is filled in stands in braces."""
     package = Path(airflow_provider_tiktok.__file__).parent
     for file in sorted(package.rglob("*.py")):
         tree = ast.parse(file.read_text())
@@ -96,7 +110,7 @@ def errors_raised() -> Iterator[tuple[str, str]]:
             ast.unparse(one.targets[0]): one.value for one in tree.body if isinstance(one, ast.Assign)
         }
         for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "ConfigurationError":
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ERRORS and call.args:
                 for text in _texts_of(call.args[0], constants):
                     yield f"{file.relative_to(package)}:{call.lineno}", text
 
@@ -133,6 +147,27 @@ def test_every_error_begins_with_its_remedy() -> None:
         if not AN_ORDER.match(first) or len(re.sub(r"\{[^{}]*\}", "." * 16, first)) >= 120:
             wrong.append(f"{place}: {text}")
     assert wrong == []
+
+
+HINTS: dict[str, Iterable[str]] = {
+    "return codes": {row.hint for row in return_codes.RETURN_CODES},
+    "words about a request": {
+        hint for _, hint in return_codes._REQUEST_PHRASES + return_codes._REQUEST_WORDS
+    },
+    "fields of a request": return_codes._REQUEST_FIELDS.values(),
+    "limits": [return_codes.UNKNOWN_CODE, return_codes._resume_hint(0)],
+    "any API": attempts._USUAL_HINTS.values(),
+    "LiveRamp": [*adapter._HINTS.values(), envelopes._NOT_APPROVED],
+}
+"""What begins an error about an answer."""
+
+
+@pytest.mark.parametrize("table", HINTS)
+def test_every_answer_has_its_remedy(table: str) -> None:
+    """An order that is whole before Airflow's log cuts the line; empty where the usual one is taken."""
+    hints = [hint for hint in HINTS[table] if hint]
+    assert hints
+    assert [hint for hint in hints if not AN_ORDER.match(hint) or len(hint) >= 120] == []
 
 
 ODD: list[dict[str, Any]] = [

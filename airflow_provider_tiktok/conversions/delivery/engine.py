@@ -425,7 +425,9 @@ class _Run:
 
     def _should_stop(self) -> bool:
         if self._stop.is_set() and self._stopped_by is None:
-            self._stopped_by = TransientError("The run was told to stop before it was done.", attempts=0)
+            self._stopped_by = TransientError(
+                "Run the task again: it was told to stop before it was done.", attempts=0
+            )
         return self._stopped_by is not None
 
     def _report_progress(self) -> None:

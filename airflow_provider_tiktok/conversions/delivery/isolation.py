@@ -461,7 +461,7 @@ def _names_all(answer: Answer, part: Batch) -> bool:
 def _misplaced(answer: Answer) -> ProtocolError:
     """A destination must raise for every verdict that stops a run; one that answers it is not believed."""
     return ProtocolError(
-        f"The destination answered {answer.verdict.value!r} where it must raise: nothing more is sent.",
+        f"Make the destination raise where it answered {answer.verdict.value!r}: nothing more is sent.",
         code=answer.code,
         request_id=answer.request_id,
         http_status=answer.http_status,

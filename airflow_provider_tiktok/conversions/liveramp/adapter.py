@@ -90,8 +90,8 @@ _HINTS: Final[Mapping[int, str]] = MappingProxyType(
         400: _NOT_SET_UP,
         401: _NOT_APPROVED,
         403: _NOT_APPROVED,
-        404: "Check the ATS configuration id in the connection's password field (LiveRamp's Console: ATS, "
-        "Web, the configuration's Admin tab).",
+        404: "Check the connection's ATS configuration id (LiveRamp Console > ATS > Web > your "
+        "configuration > Admin tab).",
         422: _NOT_SET_UP,
     }
 )

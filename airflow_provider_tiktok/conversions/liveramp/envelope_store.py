@@ -284,8 +284,8 @@ class EnvelopeFile:
             self._part.unlink(missing_ok=True)  # another try begins with the rows there are then
             self._release()
             raise TransientError(
-                f"{self._path} was replaced by another program while envelopes were refreshed: it is left as "
-                "it is now. Try again, and let one task at a time write the file.",
+                f"Let one task at a time write the file, and try again: {self._path} was replaced by another "
+                "program while envelopes were refreshed. It is left as it is now.",
                 attempts=0,
             )
         if not self._part.stat().st_size and _size(self._path):
@@ -314,15 +314,15 @@ class EnvelopeFile:
             raise self._busy()
         if not self._lock.is_of(self._part):
             raise TransientError(
-                f"Envelopes cannot be written to {self._path}: another run has removed what this one had "
-                "written.",
+                "Let one task at a time refresh a file (max_active_runs=1): another run has removed what "
+                f"this one had written for {self._path}.",
                 attempts=0,
             )
         return self._lock.descriptor
 
     def _busy(self) -> TransientError:
         return TransientError(
-            f"Another run writes {self._path}: let one task at a time refresh a file (max_active_runs=1).",
+            f"Let one task at a time refresh a file (max_active_runs=1): another run writes {self._path}.",
             attempts=0,
         )
 
@@ -436,7 +436,7 @@ def _checked_name(name: str, *, argument: str) -> str:
 
 def _not_written(place: str, error: Exception, *, verb: str = "written to") -> ConversionsError:
     """Worth another try where the place failed; not where it refuses what is to be written."""
-    text = f"Envelopes cannot be {verb} {place} ({type(error).__name__})."
+    text = f"envelopes cannot be {verb} {place} ({type(error).__name__})."
     if _PASSING & {kind.__name__ for kind in type(error).__mro__}:
-        return TransientError(text, attempts=0)
+        return TransientError(f"Try again later: {text}", attempts=0)
     return ConfigurationError(f"Check the types and constraints of its columns: {text}")

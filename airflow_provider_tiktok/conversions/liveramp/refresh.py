@@ -498,7 +498,9 @@ class _Run:
         )
 
     def _stopped(self) -> TransientError:
-        return TransientError("The run was told to stop before it was done.", attempts=self.requests)
+        return TransientError(
+            "Run the task again: it was told to stop before it was done.", attempts=self.requests
+        )
 
     def _none_for_anybody(self) -> ConfigurationError:
         count = self.asked[EnvelopeStatus.NO_CONSENT_OR_OPTED_OUT]

@@ -106,7 +106,7 @@ class Computation(Generic[Result]):
         while not self._stop.is_set():
             with suppress(Empty):
                 return self._said.get(timeout=LOOK_EVERY_S)
-        raise TransientError("The run was told to stop before it was done.", attempts=0)
+        raise TransientError("Run the task again: it was told to stop before it was done.", attempts=0)
 
     def _end(self, thread: threading.Thread) -> None:
         """End the thread; an interruption meanwhile is raised once that is done."""

@@ -61,7 +61,7 @@ def _explain(error: Exception, *, name: str) -> ConfigurationError | TransientEr
             f"Write the file again and repeat the run: path {name} is damaged or cut off ({kind}). The "
             "rows before that place were read."
         )
-    return TransientError(f"Reading {name} failed on the way ({kind}): try again later.", attempts=0)
+    return TransientError(f"Try again later: reading {name} failed on the way ({kind}).", attempts=0)
 
 
 def _is_of_unpacker(error: Exception) -> bool:

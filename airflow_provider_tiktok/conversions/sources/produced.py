@@ -158,7 +158,8 @@ class ProducedSource:
         except Exception as error:
             told = f"{type(error).__name__}{_place_of(error)}"
         raise TransientError(
-            f"{self._argument} failed ({told}). Its own words are left out, since they may hold values.",
+            f"Look into {self._argument}: it failed ({told}). Its own words are left out, since they may "
+            "hold values.",
             attempts=0,
         )
 

@@ -441,7 +441,7 @@ def _explain(error: Exception) -> ConversionsError:
     if "position" in facts:
         told = f"{told} at character {int(facts['position']) + 1}"
     if kind in _TRANSIENT:
-        return TransientError(f"DuckDB failed while rows were read ({told}): try again later.", attempts=0)
+        return TransientError(f"Try again later: DuckDB failed while rows were read ({told}).", attempts=0)
     hint = _HINTS.get(
         kind, "Run the query by hand: DuckDB's own words are left out, since they may hold values."
     )

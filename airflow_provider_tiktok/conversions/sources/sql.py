@@ -350,7 +350,7 @@ def _explain(error: Exception) -> ConversionsError:
     told = f"{kind}, {code}" if code else kind
     if code not in _CODES_OF_STATEMENT and _verdict(error) is TransientError:
         return TransientError(
-            f"The database failed while rows were read ({told}): try again later.", attempts=0
+            f"Try again later: the database failed while rows were read ({told}).", attempts=0
         )
     return ConfigurationError(
         f"Run the query by hand over the same connection: the database refuses sql ({told}). Its own "

@@ -406,7 +406,9 @@ def _read_last_page(call: str, data: Mapping[str, Any]) -> int:
 
 def _misshapen(call: str, path: str, request_id: str | None = None) -> ProtocolError:
     return ProtocolError(
-        f"{call}: the answer has not the documented shape at {path}.", code=0, request_id=request_id
+        f"Try again later: the answer to {call} has not the documented shape at {path}.",
+        code=0,
+        request_id=request_id,
     )
 
 

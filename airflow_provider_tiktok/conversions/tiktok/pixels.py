@@ -284,7 +284,8 @@ def _read_counts(pixels: Iterable[Mapping[str, Any]], pixel_id: str) -> Iterator
             count = row.get(_SERVER_COUNT) if isinstance(row, dict) else None
             if name is None or type(count) is not int:
                 raise ProtocolError(
-                    "pixel/event/stats: the answer has not the documented shape at data.list."
+                    "Try again later: the answer to pixel/event/stats has not the documented shape at "
+                    "data.list."
                 )
             yield str(name), count
 
@@ -297,5 +298,7 @@ def _require_pixel(pixel_code: str | None, pixel_id: str | None) -> None:
 def _text(pixel: Mapping[str, Any], name: str) -> str:
     value = pixel.get(name)
     if not value or not isinstance(value, str | int):
-        raise ProtocolError(f"pixel/list: the answer has not the documented shape at data.pixels[].{name}.")
+        raise ProtocolError(
+            f"Try again later: the answer to pixel/list has not the documented shape at data.pixels[].{name}."
+        )
     return str(value)

@@ -81,7 +81,10 @@ class ReturnCode(Struct, frozen=True):
 _RENEW = "Make a new access token in Events Manager (Settings > Events API) and put it into the connection."
 _ROLE = "Check that the token's account owns this event source and is admin or operator of the advertiser."
 _CALL = "Check the host in the connection, and for a newer version of this provider."
-_LATER = "Nothing to repair: TikTok could not answer just now."
+UNKNOWN_CODE = (
+    "Look the code up in TikTok's documentation: this version does not know it, and assumes nothing."
+)
+_LATER = "Try again later: TikTok could not answer just now."
 _SLOWER = "Send fewer requests at once, or set a rate limit."
 _OAUTH = "Repeat the authorization of the developer app that made this token."
 
@@ -155,7 +158,7 @@ RETURN_CODES: tuple[ReturnCode, ...] = (
         40132,
         Verdict.RETRY_SLOWLY,
         "too many requests for one value, such as this pixel, or a token that may have leaked",
-        "If it stays, make a new access token and look for other senders that use this one.",
+        "Make a new access token if it stays, and look for other senders that use this one.",
         is_too_frequent=True,
     ),
     ReturnCode(40133, Verdict.RETRY, "too many requests of this advertiser", _SLOWER, is_too_frequent=True),
@@ -454,7 +457,7 @@ def classify(
         verdict=Verdict.UNKNOWN if row is None else row.verdict,
         code=code,
         message=_shown(body.get("message"), echoes),
-        hint="The code is not known to this version; nothing is assumed of it." if row is None else row.hint,
+        hint=UNKNOWN_CODE if row is None else row.hint,
         request_id=request_id,
         http_status=reply.status,
         may_be_taken=row is not None and row.may_be_taken,
@@ -539,14 +542,14 @@ def _name_limit(answer: Answer, reading: _Reading) -> Answer:
     else:
         return answer
     wait_s = max(wait_s, answer.retry_after_s or 0.0)
-    hint = f"The limit of requests {limit} is used up: send again after {_utc(now + wait_s)}."
+    hint = f"Send again after {_utc(now + wait_s)}: the limit of requests {limit} is used up."
     return structs.replace(answer, hint=hint, retry_after_s=wait_s, is_too_frequent=False, is_used_up=True)
 
 
 def _resume_hint(now: float) -> str:
     """For refusals that no slower pace ends, where TikTok does not name the limit."""
     minute, day = _utc(now + _MINUTE_PAUSE_S), _utc(now + _DAY_S - now % _DAY_S)
-    return f"A limit of requests a minute ends by {minute}, one of requests a day at {day}: send again then."
+    return f"Send again later: a minute's limit ends by {minute}, a day's limit at {day}."
 
 
 def _utc(seconds: float) -> str:

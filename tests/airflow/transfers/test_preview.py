@@ -42,7 +42,7 @@ def test_preview_needs_no_connection(orders: Path, task: Task, caplog: pytest.Lo
 def test_preview_can_guard_an_upload(orders: Path, task: Task):
     """It fails for good where an event could not be sent, if it is told to."""
     look = TikTokPreviewOperator(task_id="look", path=orders, mapping=MAPPING, must_be_ready=True)
-    with pytest.raises(PermanentFailure, match="Not every event is ready"):
+    with pytest.raises(PermanentFailure, match="not every event is ready"):
         look.execute(task.context)
     assert look.outlets == []
 

@@ -360,7 +360,7 @@ def test_a_disk_that_fails_later_may_be_tried_again(tmp_path: Path) -> None:
     [part] = (tmp_path / "store").iterdir()
     part.unlink()
     (tmp_path / "store").rmdir()
-    with pytest.raises(TransientError, match="cannot be written"):
+    with pytest.raises(TransientError, match="another run has removed"):
         store.write([result("a")])
 
 
@@ -384,7 +384,7 @@ def test_a_second_run_of_one_file_is_refused(tmp_path: Path, other: str) -> None
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "started\n"
-        with pytest.raises(TransientError, match="Another run writes"):
+        with pytest.raises(TransientError, match="another run writes"):
             EnvelopeFile(path).start(other or None)
         first.communicate()
     assert first.returncode == 0

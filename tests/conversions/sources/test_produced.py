@@ -184,7 +184,7 @@ def fails_after_a_table() -> Iterator[Any]:
 def test_failing_function(produce: Callable[[], Any], n_rows: int, told: str) -> None:
     """It ends the reading after the rows before it, and neither its words nor its cause are told."""
     rows = []
-    with pytest.raises(TransientError, match=rf"^python_callable failed \({told}") as failed:
+    with pytest.raises(TransientError, match=rf"^Look into python_callable: it failed \({told}") as failed:
         for row in ProducedSource(produce).rows():
             rows.append(row)  # noqa: PERF402 - what came before the error counts
     assert len(rows) == n_rows
