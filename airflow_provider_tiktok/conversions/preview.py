@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from airflow_provider_tiktok.conversions.chunks import Source, rows_in
+from airflow_provider_tiktok.conversions.chunks import Source, rows_of
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.receipt import MATCH_KEYS
 from airflow_provider_tiktok.conversions.delivery.road import Careful, Made
@@ -154,8 +154,8 @@ def preview(
     :raises TransientError: reading failed on the way.
     """
     check_max_rows(max_rows)
-    with closing(source.chunks()) as chunks:
-        rows = list(islice(rows_in(chunks), max_rows))
+    with closing(rows_of(source.chunks())) as each:
+        rows = list(islice(each, max_rows))
         declared = source.columns
     columns = tuple(declared) if declared is not None else _keys_of(rows)
     careful = Careful(mapping, destination, require_consent=require_consent)

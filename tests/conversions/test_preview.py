@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_tiktok.conversions.chunks import CHUNK_ROWS
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.preview import Preview, as_text, preview, shape_of, tiktok_rules
 from airflow_provider_tiktok.conversions.sources.files import FilesSource
+from airflow_provider_tiktok.conversions.sources.produced import ProducedSource
 from airflow_provider_tiktok.conversions.sources.records import RecordsSource
 from airflow_provider_tiktok.conversions.tiktok.options import ValidationRules
 from airflow_provider_tiktok.preview import main
@@ -190,6 +193,23 @@ def test_max_rows() -> None:
     assert preview(source, mapping=EventMapping(MAPPING), destination=rules, max_rows=2).rows == 2
     with pytest.raises(ConfigurationError, match="max_rows"):
         preview(source, mapping=EventMapping(MAPPING), destination=rules, max_rows=0)
+
+
+def test_no_more_is_read_than_is_shown() -> None:
+    """A source without an end is read one chunk far, and closed."""
+    seen: list[str] = []
+
+    def endless() -> Iterator[dict[str, Any]]:
+        try:
+            while len(seen) < 5 * CHUNK_ROWS:
+                seen.append("row")
+                yield ROW
+        finally:
+            seen.append("closed")
+
+    rules = tiktok_rules(ValidationRules(event_source="web"))
+    shown = preview(ProducedSource(endless), mapping=EventMapping(MAPPING), destination=rules, max_rows=3)
+    assert (shown.rows, seen.count("row"), seen[-1]) == (3, CHUNK_ROWS, "closed")
 
 
 # the command
