@@ -19,7 +19,7 @@ from airflow_provider_tiktok.conversions.addresses import credentials_of, shown_
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +106,10 @@ def find_files(
 ) -> list[Any]:
     """The files that the paths name: each path's own in the order of their names, path by path.
 
-    :param paths: a file, a folder (every file directly in it), or a pattern with ``*``, ``?``, ``[...]``. Of
-        a folder or pattern those files are left out that the path does not spell out and that, or whose
-        folders, begin with ``.`` or ``_``: what tools leave beside their data, such as ``_SUCCESS``.
+    :param paths: a file, a folder (every file directly in it or in its partitions, such as ``day=1``), or a
+        pattern with ``*``, ``?``, ``[...]``. Of a folder or pattern those files are left out that the path
+        does not spell out and that, or whose folders, begin with ``.`` or ``_``: what tools leave beside
+        their data, such as ``_SUCCESS``.
     :param below: folder that no local file may lie outside of once links are resolved; ``None``: any may.
     :raises ConfigurationError: a path names no file, or one outside of ``below``.
     """
@@ -179,7 +180,8 @@ def _files_of(path: str | os.PathLike[str], *, conn_id: str | None) -> list[Any]
         root = as_path(base, conn_id=conn_id)
         if pattern is None and not root.is_dir():
             return [_checked_file(root)]
-        found = sorted((file for file in root.glob(pattern or "*") if file.is_file()), key=str)
+        found = sorted(_files_in(root, pattern=pattern), key=str)
+        has_folders = not found and any(root.glob(pattern or "*"))
         taken = [file for file in found if not _is_aside(file, root, pattern=pattern or "")]
     except ConfigurationError:
         raise
@@ -189,14 +191,27 @@ def _files_of(path: str | os.PathLike[str], *, conn_id: str | None) -> list[Any]
             f"cannot be looked up ({type(error).__name__})."
         ) from None
     if not taken:
-        named = shown_path(path)
-        raise ConfigurationError(
-            f"Give a path that matches a file: {named} matches none; {len(found)} whose names begin with "
-            "'.' or '_' are left out."
-            if found
-            else f"Give a path that matches a file: {named} matches none. An empty file would be zero events."
-        )
+        rest = ". An empty file would be zero events."
+        if found:
+            rest = f"; {len(found)} whose names begin with '.' or '_' are left out."
+        elif has_folders:
+            rest = ", but folders. Add /* for the files in them."
+        raise ConfigurationError(f"Give a path that matches a file: {shown_path(path)} matches none{rest}")
     return taken
+
+
+def _files_in(folder: Any, *, pattern: str | None) -> Iterator[Any]:
+    """The files that match, without a pattern those of the folder and of the partitions in it.
+
+    Links to folders are not followed there, as ``**`` does not, so that none leads round in a circle.
+    """
+    from airflow_provider_tiktok.conversions.sources.partitions import is_partition
+
+    for entry in folder.glob(pattern or "*"):
+        if entry.is_file():
+            yield entry
+        elif pattern is None and is_partition(entry.name) and not entry.is_symlink():
+            yield from _files_in(entry, pattern=None)
 
 
 def _is_aside(file: Any, root: Any, *, pattern: str) -> bool:

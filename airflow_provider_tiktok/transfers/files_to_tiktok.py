@@ -41,8 +41,9 @@ class FilesReader(DeliverEventsOperator):
     ``day=2026-11-26/`` are columns of the files below them.
 
     :param path: a file, a folder, a pattern such as ``s3://sales/2026-11-23/*.jsonl.gz``, or several of
-        them (templated). Files of a folder or pattern are read in the order of their names; those whose names
-        begin with ``.`` or ``_`` are left out, such as ``_SUCCESS``.
+        them (templated). A folder has the files in it and in its partitions, such as ``day=2026-11-26/``.
+        Files of a folder or pattern are read in the order of their names; those whose names begin with ``.``
+        or ``_`` are left out, such as ``_SUCCESS``.
     :param storage_conn_id: Airflow connection of the object storage (templated). ``None``: as the
         environment says.
     :param format: ``jsonl``, ``json``, ``csv``, ``tsv``, ``parquet``; ``auto`` goes by the file's name.

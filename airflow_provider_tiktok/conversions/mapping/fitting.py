@@ -78,12 +78,14 @@ def fit(
 ) -> Fit | None:
     """What is wrong with the columns of a source; ``None`` where nothing is known of them.
 
+    A table without columns and rows, as data frames are that were made of no records, is as good as no table.
+
     :param columns: all columns of a source that declares them.
     :param rows: its first rows. Unreadable ones say nothing.
     :param default_paths: fields that have a default.
     """
     survey = _Survey(asked, columns=columns, rows=rows)
-    if columns is None and not survey.n_records:
+    if not columns and not survey.n_records:
         return None
     problems: list[str] = []
     absent: list[Asked] = []
@@ -100,8 +102,8 @@ def fit(
             problems.append(_nothing_inside(one, hint=survey.hint(one)))
         else:
             problems.append(survey.missing(one))
-    if problems and not survey.is_real:
-        problems.append(_no_header(len(columns or ())))
+    if problems and columns and not survey.is_real:
+        problems.append(_no_header(len(columns)))
     absences = [
         Absence(path=one.path, is_whole=one.path not in present, told=survey.absent(one)) for one in absent
     ]

@@ -89,11 +89,10 @@ class ValueTest:
         self.get = getter(column)
         self._argument = argument
         self._nulls = nulls
-        self._truths = frozenset(one for one in values if isinstance(one, bool))
-        self._numbers = frozenset(map(to_number, filter(_is_number, values)))
-        texts = [
-            _text_of(one, argument=f"{argument}[{column!r}]") for one in values if not isinstance(one, bool)
-        ]
+        given = [_read(one, argument=f"{argument}[{column!r}]") for one in values]
+        self._truths = frozenset(one for one in given if isinstance(one, bool))
+        self._numbers = frozenset(one for one in given if isinstance(one, Decimal))
+        texts = [to_id(one) for one in given if not isinstance(one, bool)]
         self._texts = frozenset(text for text in texts if text is not None)
         self._takes_nothing = None in texts
 
@@ -185,13 +184,16 @@ def _tests_of(given: object, *, argument: str, nulls: NullValues) -> list[ValueT
     return tests
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and value == value
+def _read(value: object, *, argument: str) -> bool | Decimal | str | None:
+    """A value that is named: true or false, a number or a text; ``None`` for no value.
 
-
-def _text_of(value: object, *, argument: str) -> str | None:
+    :raises ConfigurationError: it is none of these.
+    """
     try:
-        return to_id(value)
+        plain = plain_value(value)
+        if isinstance(plain, bool):
+            return plain
+        return to_number(plain) if isinstance(plain, int | float | Decimal) else to_id(plain)
     except Exception:
         raise ConfigurationError(
             f"Give texts, numbers, true, false or None as values in {argument}."

@@ -257,7 +257,7 @@ def _parsed(text: str | bytes) -> object:
     """What JSON text says. The latest are kept: several columns of a row find their way into one text."""
     value = from_json(text)
     if isinstance(value, str):  # text that was encoded twice
-        return from_json(value) if value[:64].lstrip().startswith("{") else None
+        return from_json(value) if value[:64].lstrip().startswith(("{", "[")) else None
     return value
 
 

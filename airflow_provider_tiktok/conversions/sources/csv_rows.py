@@ -55,9 +55,8 @@ def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
 
     :raises ConfigurationError: the header cannot be read, or shows that the delimiter is another one.
     """
-    lines = _Lines(
-        lines_of(text, max_chars=options.max_row_chars, ends=("\n", "\r")), max_chars=options.max_row_chars
-    )
+    whole = lines_of(text, max_chars=options.max_row_chars, ends=("\n", "\r"))
+    lines = _Lines(_unmarked(whole), max_chars=options.max_row_chars)
     n_skipped = lines.skip(options.skip_rows)
     if 0 < n_skipped < options.skip_rows:
         raise ConfigurationError(
@@ -70,6 +69,12 @@ def read_csv(text: TextIOWrapper, *, options: TableOptions) -> Table:
         return Table(columns=None, chunks=iter(()))
     records.width = len(columns)
     return Table(columns=columns, chunks=_chunks(records, columns))
+
+
+def _unmarked(lines: Iterator[str]) -> Iterator[str]:
+    """The lines, the first one without the mark that most encodings leave in front of it."""
+    yield from (line.removeprefix("\ufeff") for line in islice(lines, 1))
+    yield from lines
 
 
 def _header(records: _Records, *, options: TableOptions) -> tuple[str, ...] | None:
@@ -159,7 +164,7 @@ class _Lines:
     def take_separator(self) -> str | None:
         """The delimiter of a first line ``sep=;``, which is taken; else ``None``, and nothing is."""
         line = next(self._lines, "")
-        stated = line[:20].strip("\r\n\ufeff").strip('"')
+        stated = line[:20].strip("\r\n").strip('"')
         if len(stated) == 5 and stated.lower().startswith("sep="):
             self.number += 1
             return stated[4]

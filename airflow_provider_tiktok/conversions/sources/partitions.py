@@ -27,6 +27,11 @@ def partitions_of(path: object) -> dict[str, str | bytes | None]:
     return {match[1]: None if match[2] == _NOTHING else _unquoted(match[2]) for match in found}
 
 
+def is_partition(folder: str) -> bool:
+    """Whether a folder's name says a column of the files below it."""
+    return _PARTITION.fullmatch(folder) is not None
+
+
 def _unquoted(text: str) -> str | bytes:
     try:
         return unquote(text, errors="strict")

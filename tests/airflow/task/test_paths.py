@@ -70,7 +70,7 @@ def test_object_storage_is_searched_alike(folder: Path):
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
-        ("", ["part-0.csv"]),
+        ("", ["part-0.csv", "day=1/part-1.csv"]),
         ("*", ["part-0.csv"]),
         ("**/*", ["part-0.csv", "day=1/part-1.csv"]),
         ("**/*.csv", ["part-0.csv", "day=1/part-1.csv"]),
@@ -93,6 +93,29 @@ def test_what_tools_leave_beside_data_is_left_out(
     assert sorted(names(find_files(f"{tmp_path}/{pattern}".rstrip("/")), tmp_path)) == sorted(found)
     monkeypatch.chdir(tmp_path)
     assert sorted(map(str, find_files(pattern or "."))) == sorted(found)
+
+
+def test_a_folder_has_the_files_of_its_partitions(tmp_path: Path):
+    """What Hive and Spark write is read whole, and neither other folders nor a link in a circle."""
+    files = ["2027.csv", "year=2026/c.csv", "year=2026/month=11/a.csv", "year=2026/month=12/b.csv"]
+    for name in (*files, "year=2026/old/d.csv", "archive/e.csv", "_temporary/year=2026/f.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "year=2026" / "day=1").symlink_to(tmp_path)
+    assert names(find_files(tmp_path), tmp_path) == files
+    lake = f"memory://lakes/{tmp_path.name}"
+    for name in (*files, "archive/e.csv"):
+        as_path(f"{lake}/{name}").write_bytes(b"")
+    assert [str(file).removeprefix(f"{lake}/") for file in find_files(lake)] == files
+
+
+@pytest.mark.parametrize("path", ["archive", "day=*"])
+def test_folders_alone_are_told(tmp_path: Path, path: str):
+    """A path that matches no file but folders is mended by the files in them."""
+    (tmp_path / "archive" / "2026").mkdir(parents=True)
+    (tmp_path / "day=1").mkdir()
+    with pytest.raises(ConfigurationError, match=r"matches none, but folders\. Add /\* for the files"):
+        find_files(f"{tmp_path}/{path}")
 
 
 def test_a_folder_of_markers_alone_is_an_error(tmp_path: Path):

@@ -286,6 +286,14 @@ def test_columns_alone_tell_nothing_of_what_is_inside() -> None:
     assert check({"user.email": "email"}, ["email", "data"], group_by="data.order") == []
 
 
+def test_a_table_of_nothing_is_as_good_as_none() -> None:
+    """A data frame that was made of no records has no columns; one with rows or columns must fit."""
+    assert check(VALUE, []) == []
+    for columns, rows in (([], [{}, {}]), (["client"], [])):
+        assert "no column 'data" in problem(VALUE, columns, rows)
+        assert "columns  " not in problem(VALUE, columns, rows)
+
+
 def test_a_way_that_no_column_begins_is_no_column() -> None:
     """In a table; in records the object may be left out."""
     assert "no column 'customer.email'" in problem({"user.email": "customer.email"}, ["client"])

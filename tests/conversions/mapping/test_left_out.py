@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
@@ -61,6 +62,10 @@ def reason_for(value: Any, **rules: Any) -> str | None:
         ([Decimal("1.5")], 1.5, True),
         (Decimal(2), "2.000", True),
         ([0], "-0", True),
+        ([np.float64(1.5)], "1.50", True),
+        ([np.int64(7)], "7.0", True),
+        ([np.bool_(True)], "yes", True),
+        ([float("nan")], None, True),
         (["1.5"], "1.50", False),
         ([7], "7 pieces", False),
         (date(2026, 11, 26), "2026-11-26", True),
@@ -83,7 +88,11 @@ def test_a_row_that_nobody_can_judge_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [["paid"], "paid", {"status": []}, {"status": [{}]}, {"": "x"}, {"status": b"x"}, {5: "x"}]
+    "given",
+    [
+        *(["paid"], "paid", {"status": []}, {"status": [{}]}, {"": "x"}, {"status": b"x"}, {5: "x"}),
+        *({"status": float("inf")}, {"status": [Decimal("-Infinity")]}, {"status": [["a"]]}),
+    ],
 )
 def test_rules_that_cannot_be_right(given: Any) -> None:
     """They are told before the first row."""

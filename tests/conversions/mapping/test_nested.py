@@ -55,6 +55,14 @@ def test_a_value_is_found_in_every_form(data: Any) -> None:
     assert getter("data.refund")({"data": data}) is None
 
 
+def test_a_list_is_found_in_every_form() -> None:
+    """Also in JSON text of JSON text."""
+    items = [{"sku": "A"}, {"sku": "B"}]
+    for data in (items, json.dumps(items), json.dumps(json.dumps(items))):
+        assert getter("items[].sku")({"items": data}) == ["A", "B"]
+        assert getter("items.1.sku")({"items": data}) == "B"
+
+
 def test_a_number_in_json_text_keeps_every_digit() -> None:
     """An amount does not go through a float on the way."""
     rules = EventMapping({"properties.value": "data.revenue"})

@@ -186,6 +186,17 @@ def test_encodings(read: Read, write: Write, encoding: str) -> None:
     assert read(path, encoding=encoding) == [{"id": "1", "name": name}]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("text", ["id,name\n1,a\n", "sep=;\nid;name\n1;a\n"])
+def test_the_mark_in_front_of_a_text_is_no_part_of_it(
+    read: Read, write: Write, encoding: str, text: str
+) -> None:
+    """Excel writes one whatever the encoding, and a name of a column would begin with it."""
+    path = write("orders.csv", f"\ufeff{text}".encode(encoding))
+    assert read(path, encoding=encoding) == [{"id": "1", "name": "a"}]
+    assert read(write("empty.csv", "\ufeff".encode(encoding)), encoding=encoding) == []
+
+
 @pytest.mark.parametrize(
     ("header", "text"),
     [
