@@ -57,12 +57,12 @@ _MARKS: Final = re.compile(r"[-\u2010-\u2015\u2212.?/|~\u2026]+")
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d"
 _AROUND: Final = re.compile(rf"\A=?[{_QUOTES}(\[{{<]+|[{_QUOTES})\]}}>]+\Z")
 _ESCAPED: Final = re.compile(r"%[0-9a-fA-F]{2}|&#?\w+;")
-_BETWEEN_LETTERS: Final = re.compile(r"[\s\0_+\u00ad\u200b-\u200f\u2060\ufeff]+")
+_BETWEEN_LETTERS: Final = re.compile(r"[\s\0_+\u00ad\u200b-\u200f\u2060\ufeff]+|(?<=[a-z])-(?=[a-z])")
 _BETWEEN_WORDS: Final = re.compile(r"[\s_,;:|/-]+")
 
 
 _MAY_BE: Final = re.compile(
-    r"[\W_]*(?:\Z|n\Z|0|ff|-1|1[.]|n[aiopu./\\]|u[nr]|gu|an|ob|mi|em|bl|[pd][db]|sy|re|va|di|er|sp|ca|hi|fa|tr)|.*[%&]",
+    r"[\W_]*(?:\Z|n\Z|0|ff|-1|1[.]|n[aiopu./\\-]|u[nr]|gu|an|ob|mi|em|bl|[pd][db]|sy|re|va|di|er|sp|ca|hi|fa|tr)|.*[%&]",
     re.IGNORECASE,
 )
 """How markers in ASCII begin: what nearly all values are told from them by, at the price of one look."""

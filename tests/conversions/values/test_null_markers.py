@@ -34,6 +34,7 @@ EVERYWHERE = [
     *('"null"', "'null'", "`null`", "\u201cnull\u201d", "(null)", "-", "--", "\u2014", "\u2013\u2013"),
     *("%28not%20set%29", "(not+set)", "&lt;NA&gt;", "%5CN", "\uff4e\uff55\uff4c\uff4c", "nu\u200bll\u00a0"),
     *("null_null", "undefined-undefined", "None,None", "nan nan", "null|undefined", "[object Object]"),
+    *("not-set", "Not-Available", "no-data", "un-known", "N-A"),
     *("unknown", "Not Available", "not applicable", NIL, NIL.replace("-", ""), f"{{{NIL}}}", "f" * 32),
 ]
 
