@@ -313,7 +313,12 @@ _SUSPECT_ID: Final = re.compile(
 )
 """Ids that a careful eye must see: numbers cut by a spreadsheet, zeros, words (``null``), macros, digests."""
 _NOT_OF_ID: Final = re.compile(r"[^A-Za-z0-9_:/.# \n-]")
-_USUAL_IDS: Final = re.compile(r"(?>(?:[A-Za-z]{1,6}+[-_]?+)?+[1-9][0-9]{0,18}+\n)++")
+_USUAL_IDS: Final = re.compile(
+    r"(?>(?:(?![fF]{8}-)[A-Za-z][A-Za-z_.-]{0,10}+[0-9][A-Za-z0-9_.-]{0,18}+"
+    r"|[1-9][0-9]{0,18}+(?:[_-][A-Za-z0-9_-]{0,11}+)?+"
+    r"|(?!0{8}|[fF]{8})[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\n)++"
+)
+"""A letter and later a digit, or digits and what follows a dash, in fewer than 32 characters; or a UUID."""
 _WORDS_AS_ID: Final = re.compile(r"\n([A-Za-z_/:. -]+)(?=\n)")
 """Ids without a digit: ``null`` is none, and who bought it may be called a guest."""
 _EMAILS: Final = re.compile(
