@@ -10,8 +10,10 @@ repeated: where the first was refused, the next one is tried.
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import compress
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,9 +21,8 @@ from msgspec import Struct
 from airflow_provider_tiktok.conversions.delivery.road import Events
 from airflow_provider_tiktok.conversions.events import Outcome, Violation
 
-_ROW_BITS: Final = 40
-_ROW_MASK: Final = (1 << _ROW_BITS) - 1
-_CONTENT_MASK: Final = (1 << 32) - 1
+_FORGOTTEN: Final = -1
+"""The row of an event that was refused."""
 
 
 Found = tuple[Events, int]
@@ -52,14 +53,19 @@ class First(Struct, frozen=True, kw_only=True):
 class Repeats:
     """The latest events of a run by name and id.
 
-    Hashes stand for name and id and for the content, so the memory is bounded and holds no id.
+    Hashes stand for name and id and for the content, in arrays of numbers that hold no id and take some 50
+    bytes an event, all of them from the start. Events are numbered from 1, each of the window stands at
+    ``number % window``, and those whose keys share a slot are linked, the latest first.
 
     :param window: how many events are remembered.
     """
 
     def __init__(self, window: int) -> None:
         self._window = window
-        self._known: dict[int, int] = {}
+        self._count = 0
+        self._keys, self._contents, self._rows, self._earlier = (_zeros(window) for _ in range(4))
+        self._latest = _zeros(1 << (2 * window).bit_length())
+        self._mask = len(self._latest) - 1
 
     def meet(
         self, events: Events, places: Sequence[int], *, find: Callable[[int], Found | None]
@@ -70,33 +76,85 @@ class Repeats:
         :param find: the event that begins with a row, ``None`` once its result is stored; one that was
             refused is forgotten before that.
         """
-        keys, marks = _keys_and_marks(events, places)
-        known = self._known
+        keys, contents, rows = _numbers_of(events, places)
+        suspects = self._suspects(keys)
+        if not suspects:
+            self._add(keys, contents, rows)
+            return {}
         firsts: dict[int, First] = {}
-        if known.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
-            known.update(zip(keys, marks, strict=True))
-        else:
-            for place, key, mark in zip(places, keys, marks, strict=True):
-                first = known.get(key)
-                found = None if first is None else find(first & _ROW_MASK)
-                # Another thread may have stored and forgotten it while it was looked for.
-                if first is not None and known.get(key) == first and not _is_refused(found):
-                    is_equal = first >> _ROW_BITS == mark >> _ROW_BITS
-                    firsts[place] = First(row=first & _ROW_MASK, is_equal=is_equal, found=found)
-                else:
-                    known.pop(key, None)
-                    known[key] = mark
-        if len(known) > self._window:
-            for key in list(islice(known, len(known) - self._window)):
-                del known[key]
+        is_new = [key not in suspects for key in keys]
+        self._add(*(list(compress(column, is_new)) for column in (keys, contents, rows)))
+        for place, key, content, row in zip(places, keys, contents, rows, strict=True):
+            if key not in suspects:
+                continue
+            first = self._first(key, content, find=find)
+            if first is None:
+                self._add([key], [content], [row])
+            else:
+                firsts[place] = first
         return firsts
 
     def forget(self, *, row: int, event: str | None, event_id: str | None) -> None:
         """Let an event that was refused be tried again where it comes again."""
-        key = hash((event, event_id))
-        mark = self._known.get(key)
-        if mark is not None and mark & _ROW_MASK == row:
-            self._known.pop(key, None)
+        at = self._find(hash((event, event_id)))
+        if at is not None and self._rows[at] == row:
+            self._rows[at] = _FORGOTTEN
+
+    def _first(self, key: int, content: int, *, find: Callable[[int], Found | None]) -> First | None:
+        """The event that had a key first, unless it was refused."""
+        at = self._find(key)
+        if at is None:
+            return None
+        row = self._rows[at]
+        found = None if row == _FORGOTTEN else find(row)
+        # Another thread may have stored and forgotten it while it was looked for.
+        if self._rows[at] == _FORGOTTEN or _is_refused(found):
+            return None
+        return First(row=row, is_equal=self._contents[at] == content, found=found)
+
+    def _suspects(self, keys: Sequence[int]) -> set[int]:
+        """The keys that an event of the window has, or two of these."""
+        mask, oldest = self._mask, max(self._count - self._window, 0)
+        numbers = map(self._latest.__getitem__, [key & mask for key in keys])
+        taken = [key for key, number in zip(keys, numbers, strict=True) if number > oldest]
+        suspects = {key for key in taken if self._find(key) is not None}
+        if len(set(keys)) < len(keys):
+            suspects.update(key for key, n_events in Counter(keys).items() if n_events > 1)
+        return suspects
+
+    def _find(self, key: int) -> int | None:
+        """The place of the latest event that has a key."""
+        number, oldest = self._latest[key & self._mask], max(self._count - self._window, 0)
+        while number > oldest:
+            at = number % self._window
+            if self._keys[at] == key:
+                return at
+            number = self._earlier[at]
+        return None
+
+    def _add(self, keys: Sequence[int], contents: Sequence[int], rows: Sequence[int]) -> None:
+        """Remember events in place of the oldest ones."""
+        start = (self._count + 1) % self._window
+        room = self._window - start
+        if len(keys) > room:
+            self._add(keys[:room], contents[:room], rows[:room])
+            self._add(keys[room:], contents[room:], rows[room:])
+            return
+        latest, mask = self._latest, self._mask
+        earlier = []
+        for number, slot in enumerate([key & mask for key in keys], self._count + 1):
+            earlier.append(latest[slot])
+            latest[slot] = number
+        stop = start + len(keys)
+        self._keys[start:stop] = array("q", keys)
+        self._contents[start:stop] = array("q", contents)
+        self._rows[start:stop] = array("q", rows)
+        self._earlier[start:stop] = array("q", earlier)
+        self._count += len(keys)
+
+
+def _zeros(length: int) -> array[int]:
+    return array("q", bytes(8 * length))
 
 
 def _is_refused(found: Found | None) -> bool:
@@ -108,8 +166,8 @@ def _is_refused(found: Found | None) -> bool:
     return result is not None and result.outcome in (Outcome.REJECTED, Outcome.UNDELIVERED)
 
 
-def _keys_and_marks(events: Events, places: Sequence[int]) -> tuple[list[int], list[int]]:
-    """What stands for name and id, and for content and row, of each event."""
+def _numbers_of(events: Events, places: Sequence[int]) -> tuple[list[int], list[int], Sequence[int]]:
+    """What stands for name and id and for the content of each event, and its row."""
     names: Sequence[Any] = events.names
     ids: Sequence[Any] = events.ids
     lines: Sequence[Any] = events.lines
@@ -118,12 +176,7 @@ def _keys_and_marks(events: Events, places: Sequence[int]) -> tuple[list[int], l
         names, ids, lines, rows = (
             [column[place] for place in places] for column in (names, ids, lines, rows)
         )
-    keys = list(map(hash, zip(names, ids, strict=True)))
     groups = events.encoded
     if groups:
         lines = [(line, groups[place].group) for line, place in zip(lines, places, strict=True)]
-    marks = [
-        (content & _CONTENT_MASK) << _ROW_BITS | row
-        for content, row in zip(map(hash, lines), rows, strict=True)
-    ]
-    return keys, marks
+    return list(map(hash, zip(names, ids, strict=True))), list(map(hash, lines)), rows

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -146,9 +147,19 @@ def test_numbers_stand_for_events() -> None:
         _meet(repeats, str(number), row=number + 1)
         if number % 2:
             repeats.forget(row=number + 1, event="Purchase", event_id=str(number))
-    assert [type(one) for one in repeats._known.values()] == [int] * 25
     repeats.forget(row=99, event="Purchase", event_id="0")
-    assert len(repeats._known) == 25
+    assert {type(one) for one in vars(repeats).values()} == {int, array}
+    firsts = [_meet(repeats, str(number), row=100 + number) for number in range(50)]
+    assert [first and first.row for first in firsts] == [n + 1 if n % 2 == 0 else None for n in range(50)]
+
+
+def test_keys_that_share_a_slot_are_told_apart() -> None:
+    """More events than slots, many times over: each is found while it is among the latest."""
+    repeats = Repeats(8)
+    for number in range(200):
+        assert _meet(repeats, str(number), row=number + 1) is None
+        latest = range(max(number - 7, 0), number + 1)
+        assert [_meet(repeats, str(one)).row for one in latest] == [one + 1 for one in latest]
 
 
 def test_events_of_one_chunk_repeat_each_other() -> None:
