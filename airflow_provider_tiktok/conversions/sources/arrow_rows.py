@@ -421,7 +421,8 @@ def _file_pages(file: Any, *, options: TableOptions, arrow: Any) -> Iterator[Any
     for place in range(file.metadata.num_row_groups) if row_groups is None else row_groups:
         group = file.metadata.row_group(place)
         size = _rows_at_once(group, file.schema, options=options)
-        batches = file.iter_batches(batch_size=size, row_groups=[place])
+        # In one thread: several keep memory each, the more of it the longer the file.
+        batches = file.iter_batches(batch_size=size, row_groups=[place], use_threads=False)
         while True:
             try:
                 page = next(batches, None)
