@@ -10,6 +10,7 @@ pages: the DAGs that the user may read, and of these the XComs.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +18,13 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.utils.session import create_session
-from fastapi import FastAPI, HTTPException, Query, Response
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from airflow_provider_tiktok.plugins.history import History, read_history
-from airflow_provider_tiktok.plugins.plain import render
+from airflow_provider_tiktok.plugins.plain import render, render_failure
 from airflow_provider_tiktok.plugins.summary import Filter, summarise
 
 HEADERS = {
@@ -77,6 +79,15 @@ def make_app(*, base: str) -> FastAPI:
         wanted = Filter(destination=destination or None, outcome=outcome or None)
         told = summarise(_history(user, days, dag_id), wanted=wanted, offset=offset, limit=100)
         return HTMLResponse(render(told, asked=asked, offset=offset, base=base), headers=HEADERS)
+
+    async def answer_failure(request: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 422 if isinstance(error, RequestValidationError) else 500)
+        if request.url.path.endswith("/deliveries"):
+            return HTMLResponse(render_failure(status, base=base), status_code=status, headers=HEADERS)
+        return JSONResponse({"detail": HTTPStatus(status).phrase}, status_code=status)
+
+    for kind in (HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, answer_failure)
 
     # Public, as all static files of Airflow's plugins are: code and icons, no data.
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

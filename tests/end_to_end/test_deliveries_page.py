@@ -123,6 +123,13 @@ def counted(day: int) -> dict[str, Any]:
     }
 
 
+SERVICE = """
+from airflow_provider_tiktok.service.events_api import make_events_api_dag
+
+dag = make_events_api_dag()
+"""
+
+
 class History:
     """Writes deliveries of former days, which no test can wait for, into Airflow's database."""
 
@@ -203,6 +210,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         (home / "plugins" / "page.py").write_text(PLUGIN)
     with Stack(home, environment=environment) as running:
         running.add_dag(AFTER, dag_id="after_upload")
+        running.add_dag(SERVICE, dag_id="tiktok_events_api")
         for dag_id in ("shop", SECRET_DAG):
             running.add_dag(UPLOADING.format(dag_id=dag_id), dag_id=dag_id)
             _, last = running.run(dag_id)
@@ -375,6 +383,20 @@ def test_nothing_is_told_without_a_session(stack: Stack, tokens: dict[str, str])
         assert answer(stack, path)[0] in (401, 404)
 
 
+def test_the_plain_page_says_why_it_shows_nothing(stack: Stack, tokens: dict[str, str]):
+    """Signed out, without rights, with filters that cannot be read: each is a page with what to do."""
+    told = {
+        "Sign in again": answer(stack, "/tiktok/deliveries"),
+        "Ask your administrator for both": answer(stack, "/tiktok/deliveries", tokens[STRANGER]),
+        "Open the page without them": answer(stack, "/tiktok/deliveries?days=x", tokens[USER]),
+    }
+    for what, (status, text, headers) in told.items():
+        assert status in (401, 403, 422)
+        assert what in text
+        assert headers["Content-Type"].startswith("text/html")
+        assert headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("query", ["days=0", "days=x", "limit=100000", "offset=-1", f"dag_id={'x' * 400}"])
 def test_odd_questions_are_refused(stack: Stack, tokens: dict[str, str], query: str):
     """With a status of their own, not with an error of the server."""
@@ -529,6 +551,12 @@ def test_the_plain_page_has_the_same_deliveries(page: Page, stack: Stack):
     sources = page.browser.run("return [...document.scripts].map((script) => script.src)")
     assert sources == [f"{stack.url}/tiktok/static/plain.js"]
     page.take_picture("plain")
+    for width in (1280, 390):
+        page.browser.resize(width, 844)
+        sides = page.browser.run(
+            "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
+        )
+        assert sides[0] <= sides[1]
 
 
 @pytest.mark.skipif(HAS_REACT, reason="Airflow 3.2 and later have the React page in its place")
@@ -561,6 +589,29 @@ def test_the_plain_page_stands_in_airflow(page: Page, stack: Stack):
         lambda: browser.run("return location.pathname").startswith("/dags/shop/runs/"), what="the task"
     )
     assert in_frame("return page === undefined")
+
+
+@pytest.mark.skipif(AIRFLOW < (3, 3), reason="the form of Airflow 3.3, whose picture is in the README")
+def test_the_form_of_the_service_asks_first_for_what_every_run_needs(page: Page, stack: Stack):
+    """Task, demo mode and pixel are in sight, with words that say where to find them; no token is asked for."""
+    browser = page.browser
+    browser.resize(1280, 1200)
+    page.sign_in(USER)
+    browser.open(f"{stack.url}/dags/tiktok_events_api")
+    find = "return [...document.querySelectorAll('button')].find((b) => b.innerText.trim() === 'Trigger')"
+    browser.until(lambda: browser.run(find), what="the button")
+    browser.run(f"({find.replace('return ', '')}).click()")
+    told = browser.until(
+        lambda: (
+            shown if "Not taken here" in (shown := browser.text("body").partition("Trigger Dag")[2]) else ""
+        ),
+        what="the form is open",
+    )
+    places = [told.index(name) for name in ("Task", "Demo Mode", "Pixel Code", "The event", "Not taken here")]
+    assert places == sorted(places)
+    assert "Events Manager shows it below the pixel's name" in told
+    assert "Access Token" not in told
+    page.take_picture("form")
 
 
 def test_the_address_of_a_run_is_escaped(stack: Stack, tokens: dict[str, str]):

@@ -185,7 +185,7 @@
   const Findings = ({ title, findings }) => findings.length ? h(globalThis.React.Fragment, null,
     h("dt", null, title),
     h("dd", null, h("ul", null, findings.map((f) => h("li", { key: f.rule },
-      h("b", null, f.rule), ` × ${number(f.count)} `, h("span", { className: "mut" }, f.remedy)))))) : null;
+      h("b", null, f.rule), `\u00a0×\u00a0${number(f.count)} `, h("span", { className: "mut" }, f.remedy)))))) : null;
 
   const Details = ({ of, id }) => h("tr", { className: "more", id },
     h("td", { colSpan: 6 }, h("dl", null,
@@ -215,7 +215,7 @@
         h("td", null, h(Bar, { of })),
         h("td", { className: "small" },
           of.stopped_by ? h("div", null, `Stopped: ${of.stopped_by}`) : null,
-          why ? h("div", null, h("b", null, why.rule), ` × ${number(why.count)}`, h("div", { className: "mut" }, why.remedy)) : null,
+          why ? h("div", null, h("b", null, why.rule), `\u00a0×\u00a0${number(why.count)}`, h("div", { className: "mut" }, why.remedy)) : null,
           of.reasons.length > 1 ? h("div", { className: "mut" }, `and ${of.reasons.length - 1} more`) : null),
         h("td", null, h("button", {
           type: "button", "aria-expanded": isOpen, "aria-controls": id,
