@@ -98,6 +98,8 @@ def open_files(
     if path is None:
         raise ConfigurationError("Give a file, a folder, a pattern or several of them as path.")
     files = find_files(path, conn_id=storage_conn_id, below=below)
+    if sql is None and order_by:
+        raise ConfigurationError("Give the query that orders the rows as sql, or leave out order_by.")
     if sql is None:
         return FilesSource(files, **given)
     from airflow_provider_tiktok.conversions.sources.queried_files import QueriedFiles
@@ -111,7 +113,7 @@ def open_files(
 
 def _check_order(sql: str, order_by: Sequence[str] | None) -> None:
     """Nothing, where the query orders its rows or is not said to."""
-    if order_by and not _ORDERS.search(sql):
+    if order_by and not _ORDERS.search(str(sql)):
         raise ConfigurationError(
             "Add an ORDER BY to sql, or leave out order_by, which says that the query orders its rows."
         )

@@ -155,7 +155,7 @@ class QueriedFiles:
                 _shut_in(connection, folder=folder, max_memory=self._max_memory)
                 feed.register(connection)
                 connection.execute("SET lock_configuration = true")
-                reader = connection.sql(self._sql).to_arrow_reader(CHUNK_ROWS)
+                reader = _relation(connection, self._sql).to_arrow_reader(CHUNK_ROWS)
                 self._columns = distinct_columns(reader.schema.names, source="the query in sql")
                 while (batch := next(reader, None)) is not None:
                     yield batch
@@ -352,6 +352,17 @@ _KINDS = {"csv": "csv", "tsv": "csv", "json": "JSON", "jsonl": "JSON", "parquet"
 # DuckDB
 
 
+def _relation(connection: Any, sql: str) -> Any:
+    """The query's rows, not yet computed.
+
+    What is wrong with its names is said again by the way that gives the facts of an error apart.
+    """
+    duckdb = _import("duckdb")
+    with suppress(duckdb.BinderException, duckdb.CatalogException):
+        return connection.sql(sql)
+    return connection.execute(sql)
+
+
 def _temporary_folder() -> Any:
     """A folder that is removed at the end, if need be without the files of a query that does not end."""
     prefix = f"queried_files_{os.getpid()}_"
@@ -401,7 +412,7 @@ def _checked_query(sql: str) -> str:
     :raises ConfigurationError: it is none, or cannot be read.
     """
     duckdb = _import("duckdb")
-    if not sql.strip():
+    if not isinstance(sql, str) or not sql.strip():
         raise ConfigurationError("Give one query as sql, as text.")
     with duckdb.connect(":memory:", config={"errors_as_json": "true"}) as parser:
         try:
@@ -425,6 +436,8 @@ def _import(module: str) -> Any:
 
 
 _HINTS = {
+    "COLUMN_NOT_FOUND": "Name columns that the files have.",
+    "MISSING_ENTRY": "Name the table `files`, and functions that DuckDB has by itself.",
     "Conversion": "Use TRY_CAST, which gives NULL for a value that does not fit its type.",
     "Out of Memory": "Raise sql_max_memory, or let the query sort and join less.",
     "Permission": "Read `files` alone: other files, addresses and extensions are out of reach.",
@@ -437,13 +450,16 @@ def _explain(error: Exception) -> ConversionsError:
     """What the run should do, from the facts that DuckDB gives of an error apart from its words."""
     facts = _facts_of(error)
     kind = facts.get("exception_type", type(error).__name__.removesuffix("Exception"))
-    told = ", ".join(filter(None, (kind, facts.get("error_subtype"))))
+    subtype = facts.get("error_subtype", "")
+    told = ", ".join(filter(None, (kind, subtype)))
     if "position" in facts:
         told = f"{told} at character {int(facts['position']) + 1}"
     if kind in _TRANSIENT:
         return TransientError(f"Try again later: DuckDB failed while rows were read ({told}).", attempts=0)
-    hint = _HINTS.get(
-        kind, "Run the query by hand: DuckDB's own words are left out, since they may hold values."
+    hint = (
+        _HINTS.get(subtype)
+        or _HINTS.get(kind)
+        or "Run the query by hand: DuckDB's own words are left out, since they may hold values."
     )
     return ConfigurationError(f"{hint} DuckDB refuses the query in sql ({told}).")
 

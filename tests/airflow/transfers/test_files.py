@@ -280,3 +280,5 @@ def test_query_over_files(send: Any, tmp_path: Path, tiktok: Simulator):
     assert send(tmp_path / "a.jsonl", sql=sql, order_by=["event_id"])["accepted"] == 2
     with pytest.raises(PermanentFailure, match="Add an ORDER BY"):
         send(tmp_path / "a.jsonl", sql="FROM files", order_by=["event_id"])
+    with pytest.raises(PermanentFailure, match="Give the query that orders the rows as sql"):
+        send(tmp_path / "a.jsonl", order_by=["event_id"])

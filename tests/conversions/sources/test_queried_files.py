@@ -157,11 +157,30 @@ def test_a_text_that_many_rows_share_fills_no_memory(tmp_path: Path, column: pa.
 def test_refused(write: Write, sql: str) -> None:
     """What is no query over the files alone, or fails, ends the run for good and quotes no value."""
     path = write("a.csv", ORDERS)
-    with pytest.raises(ConfigurationError, match=r"^(Give one|Run|Read|Use) .*(sql|files)") as refused:
+    with pytest.raises(ConfigurationError, match=r"^(Give one|Run|Read|Use|Name) .*(sql|files)") as refused:
         read([path], sql.format(file=path))
     told = [str(refused.value), str(refused.value.__cause__), str(refused.value.__context__)]
     assert not any(EMAIL in text for text in told)
     assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT email,\n emial FROM files", "(Binder, COLUMN_NOT_FOUND at character 16)"),
+        ("SELECT * FROM orders", "(Catalog, MISSING_ENTRY at character 15)"),
+        ("SELECT lowercase(email) FROM files", "(Catalog, MISSING_ENTRY at character 8)"),
+        ("SELECT sum(email) FROM files", "(Binder, NO_MATCHING_FUNCTION at character 8)"),
+        ("SELECT email FROM files GROUP BY id", "(Binder at character 8)"),
+        (["FROM files"], "Give one query as sql, as text."),
+    ],
+)
+def test_a_slip_is_told_with_its_place(write: Write, sql: Any, told: str) -> None:
+    """Where in the query it stands is known, and no value of the files."""
+    with pytest.raises(ConfigurationError) as refused:
+        read([write("a.csv", ORDERS)], sql)
+    assert told in str(refused.value)
+    assert EMAIL not in str(refused.value)
 
 
 def test_nothing_is_left_and_a_cut_file_is_told(write: Write) -> None:
