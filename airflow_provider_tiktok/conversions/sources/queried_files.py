@@ -406,7 +406,7 @@ def _quoted(text: str) -> str:
     return str(text).replace("'", "''")
 
 
-def _checked_query(sql: str) -> str:
+def _checked_query(sql: object) -> str:
     """The text, where it is one query.
 
     :raises ConfigurationError: it is none, or cannot be read.
