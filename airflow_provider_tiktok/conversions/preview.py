@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from airflow_provider_tiktok.conversions.chunks import Source, rows_of
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
-from airflow_provider_tiktok.conversions.delivery.receipt import MATCH_KEYS
+from airflow_provider_tiktok.conversions.delivery.receipt import MATCH_KEYS, finding_of
 from airflow_provider_tiktok.conversions.delivery.road import Careful, Made
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.event_names import APP_NAMES, WEB_NAMES
@@ -132,7 +132,7 @@ class Preview(Sealed, frozen=True, kw_only=True):
             "events": dict(outcomes),
             "can_be_sent": self.can_be_sent,
             "match_keys": dict(self.match_keys),
-            "findings": {f"{path}: {rule}": count for (path, rule), count in findings.items()},
+            "findings": {finding_of(path, rule): count for (path, rule), count in findings.items()},
             "problems": list(self.problems),
             "suggestions": dict(self.suggestions),
         }
@@ -382,7 +382,7 @@ def _lines(shown: Preview) -> Iterator[str]:
             read = ", ".join(f"{name}: {shape}" for name, shape in field.read.items())
             yield f"    {field.path:<{width}}  {field.sent or '(nothing)'}" + (f"  ← {read}" if read else "")
         for path, rule, remedy in one.findings:
-            yield f"    ! {path or 'event'}: {rule}. {remedy}".rstrip()
+            yield f"    ! {finding_of(path, rule)}. {remedy}".rstrip()
         yield ""
     n_events = len(shown.events)
     yield f"{shown.rows:,} rows read, {shown.ready:,} of {n_events:,} events ready. Nothing was sent."

@@ -145,7 +145,7 @@ class Tally:
             self.event_names[self._tellable(result.event)] += 1
         for violation in result.violations:
             book = self.violations if violation.is_fatal else self.warnings
-            book.add(f"{violation.path}: {violation.rule}", row=result.row, remedy=violation.remedy)
+            book.add(finding_of(violation.path, violation.rule), row=result.row, remedy=violation.remedy)
         if result.reason == "refused":
             self.violations.add(_refusal(result), row=result.row, remedy=result.message or "")
         if result.prepared is not None:
@@ -178,7 +178,9 @@ class Tally:
             if first < last:
                 book = self.dropped if note.kind == "drop" else self.warnings
                 rows = [events.rows[place] for place in places[first : min(last, first + MAX_ROWS_TOLD)]]
-                book.add_many(f"{note.path}: {note.rule}", rows=rows, count=last - first, remedy=note.remedy)
+                book.add_many(
+                    finding_of(note.path, note.rule), rows=rows, count=last - first, remedy=note.remedy
+                )
         self.eligible += n_events
         times = events.times[start:stop]
         known: Any = [one for one in times if one is not None] if None in times else times
@@ -194,7 +196,7 @@ class Tally:
 
     def _add_identity(self, result: EventResult, prepared: PreparedEvent) -> None:
         for drop in prepared.dropped:
-            self.dropped.add(f"{drop.path}: {drop.reason}", row=result.row, remedy=drop.remedy)
+            self.dropped.add(finding_of(drop.path, drop.reason), row=result.row, remedy=drop.remedy)
         if result.reason in _WITHOUT_COVERAGE:
             return
         self.eligible += 1
@@ -222,6 +224,11 @@ class Tally:
             "warnings": self.warnings.as_state(),
             "dropped": self.dropped.as_state(),
         }
+
+
+def finding_of(path: str, rule: str) -> str:
+    """What a receipt calls a broken rule: with its place in the event, where it has one."""
+    return f"{path}: {rule}" if path else rule
 
 
 def _refusal(result: EventResult) -> str:

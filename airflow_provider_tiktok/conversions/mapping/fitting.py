@@ -222,10 +222,12 @@ class _Survey:
 
     def absent(self, one: Asked) -> str:
         """What to say of a column that may come."""
-        return (
-            f"Check the column in {one.argument}: none of the first {self.n_records:,} rows has "
-            f"{one.column!r}{self.hint(one)}."
+        no_row = (
+            "the first row has no"
+            if self.n_records == 1
+            else f"none of the first {self.n_records:,} rows has"
         )
+        return f"Check the column in {one.argument}: {no_row} {one.column!r}{self.hint(one)}."
 
     def hint(self, one: Asked) -> str:
         """A name that may have been meant: for a key also one that is a field's, too."""

@@ -203,7 +203,7 @@ def test_what_every_event_needs_must_be_in_some_record(path: str) -> None:
     row = {name: 1 for name in mapping.values() if name != column}
     told = problem(mapping, rows=[row], defaults=None)
     assert told == (
-        f"Check the column in mapping[{path!r}]: none of the first 1 rows has {column!r}. No event is sent without it."
+        f"Check the column in mapping[{path!r}]: the first row has no {column!r}. No event is sent without it."
     )
 
 
