@@ -11,10 +11,8 @@ have them: it would stay taken, and the run would hang. So that thread touches `
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -33,23 +31,6 @@ Often: what was answered within a second is saved a second later at the latest, 
 
 MOST_WAITING = 4
 """Jobs that wait for a sender, so that no sender waits for the caller's thread to make one."""
-
-_TURN_S = 0.0005
-
-
-@contextmanager
-def short_turns() -> Iterator[None]:
-    """Has Python's threads take turns often.
-
-    A request of a megabyte is some fifty steps, and after each its sender asks for Python's lock. A thread
-    that computes gives it up after 5 ms only: each request would take up to a quarter of a second longer.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _TURN_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class Crew(Generic[Job, Report]):

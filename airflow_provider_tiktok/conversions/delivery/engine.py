@@ -28,7 +28,7 @@ from msgspec import Struct, structs
 from airflow_provider_tiktok.conversions.batching import Batch, Batcher
 from airflow_provider_tiktok.conversions.chunks import Chunk, Source, rows_in
 from airflow_provider_tiktok.conversions.delivery.checkpoint import CheckpointStore
-from airflow_provider_tiktok.conversions.delivery.crew import Crew, short_turns
+from airflow_provider_tiktok.conversions.delivery.crew import Crew
 from airflow_provider_tiktok.conversions.delivery.dead_letter import DeadLetters
 from airflow_provider_tiktok.conversions.delivery.destination import Destination
 from airflow_provider_tiktok.conversions.delivery.first_rows import check_first_rows, take_first
@@ -250,10 +250,6 @@ class _Run:
         self._began = self._reported = clock()
 
     def run(self) -> Delivery:
-        with short_turns():
-            return self._run()
-
-    def _run(self) -> Delivery:
         self._crew.start()
         while True:
             try:

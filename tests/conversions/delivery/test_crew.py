@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from airflow_provider_tiktok.conversions.delivery.crew import MOST_WAITING, Crew, short_turns
+from airflow_provider_tiktok.conversions.delivery.crew import MOST_WAITING, Crew
 
 
 @contextmanager
@@ -49,12 +48,3 @@ def test_a_few_jobs_wait_for_senders_and_no_more(n_senders: int) -> None:
         assert not crew.has_room(may_go_on=lambda: next(looks))
         assert not sent
     assert sorted(sent) == list(range(n_jobs))
-
-
-def test_threads_take_short_turns_for_the_length_of_a_run() -> None:
-    """Afterwards the interpreter is as it was, whatever ended the run."""
-    before = sys.getswitchinterval()
-    with pytest.raises(ValueError, match="an end"), short_turns():
-        assert sys.getswitchinterval() < before
-        raise ValueError("an end")
-    assert sys.getswitchinterval() == before
