@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _STOPS: Mapping[str, str] = {
     "ConfigurationError": "a setting that you must change",
     "AuthorizationError": "a refused token",
-    "TransientError": "a destination that was busy or could not be reached",
+    "TransientError": "a fault that may pass by itself",
     "UnconfirmedError": "an answer that was lost",
     "ProtocolError": "an answer that is not understood",
     "EventError": "an event that cannot be sent",
@@ -39,7 +39,7 @@ def as_table(receipt: Receipt) -> str:
 def _lines(receipt: Receipt) -> Iterator[str]:
     yield f"Receipt of the delivery to {receipt.destination}"
     if receipt.stopped_by and not receipt.rows:
-        yield f"  The run was stopped before the first row, by {_stop(receipt.stopped_by)}."
+        yield f"  The run was stopped before the first row, by {stop_in_words(receipt.stopped_by)}."
         return
     to_its_end = "" if receipt.is_complete else "the source was not read to its end"
     yield from _columns(
@@ -59,7 +59,7 @@ def _lines(receipt: Receipt) -> Iterator[str]:
     if receipt.resumed_from:
         yield f"  A former try had settled the first {receipt.resumed_from:,} rows; the counts hold both."
     if receipt.stopped_by:
-        yield f"  The run was stopped by {_stop(receipt.stopped_by)}."
+        yield f"  The run was stopped by {stop_in_words(receipt.stopped_by)}."
     yield from _findings("Why events were rejected", receipt.violations)
     yield from _findings("Warnings, which keep no event back", receipt.warnings)
     yield from _findings("Values left out", receipt.dropped)
@@ -70,7 +70,7 @@ def _lines(receipt: Receipt) -> Iterator[str]:
         yield f"Request ids to quote: {', '.join(receipt.request_ids[:3])}"
 
 
-def _stop(kind: str) -> str:
+def stop_in_words(kind: str) -> str:
     """What ended the run, in words; of what is not known, its name."""
     return _STOPS.get(kind, f"an unexpected fault ({kind})")
 

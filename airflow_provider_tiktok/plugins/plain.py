@@ -121,7 +121,7 @@ def _row(delivery: Mapping[str, Any], base: str) -> str:
         for reason in delivery["reasons"]
     )
     if delivery["stopped_by"]:
-        why += f"<br>Stopped: {escape(delivery['stopped_by'])}"
+        why += f"<br>Stopped by {escape(delivery['stopped_by'])}"
     keys = ", ".join(f"{escape(key)} {share:g} %" for key, share in delivery["coverage"].items())
     letters = (
         f"{delivery['dead_letters']:,} in <code>{escape(delivery['dead_letter_path'])}</code>"

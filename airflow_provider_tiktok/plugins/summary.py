@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from airflow_provider_tiktok.conversions.report import stop_in_words
 from airflow_provider_tiktok.plugins.history import Counted, Delivery, Finding, History
 
 OUTCOMES = ("accepted", "rejected", "skipped", "unconfirmed", "undelivered")
@@ -19,15 +20,6 @@ MAX_FINDINGS = 8
 MAX_TEXT = 300
 MAX_KEYS = 6
 """How many match keys the chart of coverage shows."""
-
-STOPPED_BY = {
-    "AuthorizationError": "the token was refused",
-    "ConfigurationError": "a setting is wrong",
-    "ProtocolError": "an answer was not understood",
-    "TransientError": "a fault that may pass by itself",
-    "UnconfirmedError": "an answer was lost",
-}
-"""The library's errors in words; any other goes by its name."""
 
 
 class Filter(Struct, frozen=True, kw_only=True):
@@ -90,7 +82,7 @@ def _shown(delivery: Delivery) -> dict[str, Any]:
         "read": receipt.read,
         **{name: getattr(receipt, name) for name in OUTCOMES},
         "is_complete": receipt.is_complete,
-        "stopped_by": receipt.stopped_by and _short(STOPPED_BY.get(receipt.stopped_by, receipt.stopped_by)),
+        "stopped_by": receipt.stopped_by and _short(stop_in_words(receipt.stopped_by)),
         "reasons": _findings(receipt.violations),
         "warnings": _findings(receipt.warnings),
         "dropped": _findings(receipt.dropped),

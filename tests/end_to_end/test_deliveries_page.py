@@ -329,7 +329,7 @@ def test_a_remedy_stands_beside_its_reason(page: Page):
     """Why events were rejected, what to do, which letters there are, and how to get to run and task."""
     browser = page.open(USER, dag_id="shop", outcome="undelivered")
     (row,) = browser.texts(".tkd tr.row")
-    assert "a fault that may pass by itself" in row
+    assert "Stopped by a fault that may pass by itself" in row
     assert "Give a plain number such as 12.50" in row
     browser.press(ENTER, selector=".tkd tr.row button")
     details = browser.until(lambda: browser.text(".tkd tr.more"), what="details")

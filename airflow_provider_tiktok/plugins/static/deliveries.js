@@ -214,7 +214,7 @@
         h("td", null, of.destination),
         h("td", null, h(Bar, { of })),
         h("td", { className: "small" },
-          of.stopped_by ? h("div", null, `Stopped: ${of.stopped_by}`) : null,
+          of.stopped_by ? h("div", null, `Stopped by ${of.stopped_by}`) : null,
           why ? h("div", null, h("b", null, why.rule), `\u00a0×\u00a0${number(why.count)}`, h("div", { className: "mut" }, why.remedy)) : null,
           of.reasons.length > 1 ? h("div", { className: "mut" }, `and ${of.reasons.length - 1} more`) : null),
         h("td", null, h("button", {

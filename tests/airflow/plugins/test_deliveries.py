@@ -273,6 +273,12 @@ def test_a_fault_of_the_server_is_told_as_one(path: str, monkeypatch: pytest.Mon
     assert "taken" not in answer.text
 
 
+def test_what_stopped_a_run_is_told_as_in_its_log(session: Session):
+    """In words, also where Airflow itself ended the task."""
+    add_xcom(session, {**RECEIPT, "stopped_by": "AirflowTaskTimeout"})
+    assert told(session)["deliveries"][0]["stopped_by"] == "the task's time limit"
+
+
 def test_long_texts_are_cut(session: Session):
     """One odd value makes no page of megabytes."""
     add_xcom(session, {**RECEIPT, "destination": "x" * 10_000})
