@@ -35,6 +35,18 @@ def column_names(columns: object, *, argument: str) -> tuple[str, ...]:
     raise ConfigurationError(f"Give a column name or a list of column names as {argument}.")
 
 
+def check_single(column: str, *, argument: str) -> None:
+    """Passes if a column has one value in a row.
+
+    :raises ConfigurationError: it is a way to every member of a list.
+    """
+    if nested.is_list_way(column):
+        raise ConfigurationError(
+            f"Name a column with one value in {argument}, such as {column.replace(nested.EVERY, '.0')!r}: "
+            f"{column!r} is several."
+        )
+
+
 def getter(column: str) -> Getter:
     """What reads a column from a row; ``customer.email`` finds its way into ``customer`` (see ``nested``)."""
     way = nested.way_of(column)
@@ -79,6 +91,8 @@ class KeyColumns:
     def __init__(self, columns: Columns | None, *, argument: str, path: str, rule: str) -> None:
         self.argument = argument
         self.names = column_names(columns, argument=argument)
+        for name in self.names:
+            check_single(name, argument=argument)
         self._getters = [(name, getter(name)) for name in self.names]
         # A key of several columns may have a country among them.
         self._nulls = IDS if len(self.names) == 1 else COUNTRIES

@@ -465,8 +465,9 @@ def _constant(field: Field, constant: object) -> Any:
     except Exception as error:
         value, problems = None, single_errors(error, path="")
     if problems:
-        told = " ".join(f"{one.remedy} ({f'{one.path} {one.rule}'.strip()})" for one in problems)
-        raise ConfigurationError(f"{told} Found in defaults[{field.path!r}].")
+        told = " ".join(one.remedy for one in problems)
+        rules = ", ".join(f"{one.path} {one.rule}".strip() for one in problems)
+        raise ConfigurationError(f"{told} Found in defaults[{field.path!r}] ({rules}).")
     return value
 
 
@@ -483,7 +484,7 @@ def _zone(timezone: str | tzinfo | None) -> tzinfo | None:
     except (KeyError, ValueError, TypeError, OSError):
         pass  # an unknown name, no name at all, or the name of a folder of zones
     meant = closest_name(str(timezone), tuple(sorted(available_timezones())))
-    hint = f"; did you mean {meant!r}?" if meant else ""
+    hint = f"; did you mean {meant!r}?" if meant else "."
     raise ConfigurationError(f"Change timezone: {timezone!r} is not a known time zone{hint}")
 
 

@@ -207,8 +207,8 @@ EVENT_NAMES: Mapping[str, Field] = {
 
 
 def meant_path(path: str) -> str:
-    """A hint at the path that was probably meant, empty for none."""
+    """The end of a sentence about a wrong path, with the one that was probably meant."""
     if path in OBJECTS:
-        return f"; name one of its fields, such as {next(iter(MEMBERS[path].values())).path!r}"
+        return f"; name one of its fields, such as {next(iter(MEMBERS[path].values())).path!r}."
     meant = FLAT_PATHS.get(path) or closest_name(path, tuple(FIELDS))
-    return f"; did you mean {meant!r}?" if meant else ""
+    return f"; did you mean {meant!r}?" if meant else "."

@@ -120,8 +120,8 @@ def unread_columns(
     known = {folded_name(name) for name in names}
     unread = [(number, column) for number, column in enumerate(columns, 1) if not knows(column)]
     if not any(knows(column) or folded_name(column) in known for column in columns):
-        numbers = _listed([number for number, _ in unread])
-        return [f"Give a mapping: none of the {numbers} is an event field. {_IF_DATA}"]
+        none = "the only column is no" if len(columns) == 1 else f"none of the {_listed(len(columns))} is an"
+        return [f"Give a mapping: {none} event field. {_IF_DATA}"] if columns else []
     told = [_unread_column(number, column, names=names) for number, column in unread[:_MOST_TOLD]]
     more = f" and {len(unread) - len(told)} more" if len(unread) > len(told) else ""
     return (
@@ -180,7 +180,14 @@ class _Survey:
         """Whether a name that is asked for is a column, if mistyped: a first row that is data has none."""
         names = {name for column in self._asked for name in (*nested.heads_of(column), column)}
         known = sorted(self._columns)[:_MOST_NAMES]
-        return any(name in self._columns or any(_is_one(name, one) for one in known) for name in names)
+        return any(
+            name in self._columns or self._twins(name) or any(_is_one(name, one) for one in known)
+            for name in names
+        )
+
+    def _twins(self, column: str) -> list[str]:
+        """The columns that share this name in the source, as they are called apart."""
+        return sorted(name for name in self._columns if name.startswith(f"{column} (column "))
 
     def state_of(self, column: str) -> _State:
         """Whether the column is there, can never be, or may come in a later row."""
@@ -215,7 +222,7 @@ class _Survey:
 
     def missing(self, one: Asked) -> str:
         """What to say of a column that must be there and is not."""
-        if twins := sorted(name for name in self._columns if name.startswith(f"{one.column} (column ")):
+        if twins := self._twins(one.column):
             shown = ", ".join(twins)
             return f"Say which column {one.argument} means: the source has several {one.column!r}: {shown}."
         return f"Check the column in {one.argument}: the source has no column {one.column!r}{self.hint(one)}."
@@ -284,10 +291,9 @@ def _no_header(n_columns: int) -> str:
     """What to say of columns that share no name with what is asked for, and may be somebody's data."""
     if n_columns == 1:
         return f"The only column has no name that is asked for, so it is not shown. {_IF_DATA}"
-    numbers = _listed(range(1, n_columns + 1))
-    return f"None of the {numbers} has a name that is asked for, so none is shown. {_IF_DATA}"
+    return f"None of the {_listed(n_columns)} has a name that is asked for, so none is shown. {_IF_DATA}"
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    more = f" and {len(numbers) - _MOST_TOLD} more" if len(numbers) > _MOST_TOLD else ""
-    return f"columns {', '.join(map(str, numbers[:_MOST_TOLD]))}{more}"
+def _listed(n_columns: int) -> str:
+    more = f" and {n_columns - _MOST_TOLD} more" if n_columns > _MOST_TOLD else ""
+    return f"columns {', '.join(map(str, range(1, min(n_columns, _MOST_TOLD) + 1)))}{more}"

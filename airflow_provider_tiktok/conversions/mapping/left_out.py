@@ -12,9 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
-from airflow_provider_tiktok.conversions.mapping.columns import getter
+from airflow_provider_tiktok.conversions.mapping.columns import check_single, getter
 from airflow_provider_tiktok.conversions.mapping.drafts import Record, RowLeftOut
-from airflow_provider_tiktok.conversions.mapping.nested import EVERY, is_list_way
 from airflow_provider_tiktok.conversions.values import (
     IDS,
     NullValues,
@@ -175,11 +174,7 @@ def _tests_of(given: object, *, argument: str, nulls: NullValues) -> list[ValueT
         is_list = isinstance(one_or_more, list | tuple | set | frozenset) and len(one_or_more)
         if not (isinstance(column, str) and column.strip() and is_list):
             raise ConfigurationError(_HOW.format(argument=argument))
-        if is_list_way(column):
-            raise ConfigurationError(
-                f"Name a column with one value in {argument}, such as {column.replace(EVERY, '.0')!r}: "
-                f"{column!r} is several."
-            )
+        check_single(column, argument=argument)
         tests.append(ValueTest(column, list(one_or_more), argument=argument, nulls=nulls))
     return tests
 

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -156,8 +156,9 @@ class NullValues:
     """
 
     def __init__(self, texts: Sequence[str] = ()) -> None:
-        given: Sequence[object] = texts
-        if isinstance(given, str) or not all(isinstance(one, str) and one.strip() for one in given):
+        given: Any = texts
+        is_list = isinstance(given, list | tuple | set | frozenset)
+        if not is_list or not all(isinstance(one, str) and one.strip() for one in given):
             raise ConfigurationError("Give a list of texts as null_values, such as ['-99', 'no e-mail'].")
         self._texts = frozenset(one.strip().casefold() for one in texts)
 

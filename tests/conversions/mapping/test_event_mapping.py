@@ -22,6 +22,7 @@ from airflow_provider_tiktok.conversions.events import ConversionEvent, Unreadab
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.event_paths import FLAT_PATHS, OBJECTS, OWN
 from tests.conversions.mapping.plain import event_of, events_of, faults, plain
+from tests.conversions.sentences import reads_well
 from tests.conversions.values.odd_values import Broken, odd_values
 
 MAPPED = {
@@ -46,7 +47,7 @@ MAPPED = {
         ),
         ({"mapping": {"email": "a"}}, "did you mean 'user.email'?"),
         ({"mapping": {"eventName": "a"}}, "did you mean 'event'?"),
-        ({"mapping": {"zzz": "a"}}, "mapping: 'zzz' is not an event path"),
+        ({"mapping": {"zzz": "a"}}, "mapping: 'zzz' is not an event path."),
         ({"mapping": {"user": "a"}}, "name one of its fields, such as 'user.email'"),
         ({"mapping": {"properties": "a"}}, "name one of its fields"),
         ({"mapping": {"properties.": "a"}}, "not an event path"),
@@ -75,31 +76,35 @@ MAPPED = {
             "Give event_id_from or map event_id, not both",
         ),
         ({"defaults": {"event_id": "x"}}, "would make every event a repeat"),
-        ({"defaults": {"curency": "USD"}}, "defaults: 'curency' is not an event path"),
-        ({"defaults": {"properties.currency": " "}}, "(missing) Found in defaults['properties.currency']"),
-        ({"defaults": {"properties.currency": None}}, "(missing) Found in defaults['properties.currency']"),
-        ({"defaults": {"properties.value": "free"}}, "(not_a_number) Found in defaults['properties.value']"),
+        ({"defaults": {"curency": "USD"}}, "defaults: 'curency' is not an event path."),
+        ({"defaults": {"properties.currency": " "}}, "Found in defaults['properties.currency'] (missing)."),
+        ({"defaults": {"properties.currency": None}}, "Found in defaults['properties.currency'] (missing)."),
+        ({"defaults": {"properties.value": "free"}}, "Found in defaults['properties.value'] (not_a_number)."),
         ({"defaults": {"properties.content_type": "goods"}}, "product, product_group"),
-        ({"defaults": {"event_time": "2026-11-02"}}, "(naive_time) Found in defaults['event_time']"),
+        ({"defaults": {"event_time": "2026-11-02"}}, "Found in defaults['event_time'] (naive_time)."),
         (
             {"defaults": {"properties.contents": [{"price": "x"}, {"prise": 1}]}},
-            "([1].prise unknown_field) Found in",
+            "Found in defaults['properties.contents'] ([0].price not_a_number, [1].prise unknown_field).",
         ),
-        ({"defaults": {"properties.x": object()}}, "(not_representable) Found in defaults['properties.x']"),
+        ({"defaults": {"properties.x": object()}}, "Found in defaults['properties.x'] (not_representable)."),
         ({"defaults": "x"}, "Give a mapping whose keys are event paths as defaults"),
         ({"group_by": 5}, "Give a column name or a list of column names as group_by"),
         ({"group_by": [""]}, "Give a column name or a list of column names as group_by"),
         ({"event_id_from": {"a": 1}}, "Give a column name or a list of column names as event_id_from"),
+        ({"group_by": "lines[].order"}, "Name a column with one value in group_by, such as 'lines.0.order'"),
+        ({"event_id_from": ["shop", "ids[]"]}, "Name a column with one value in event_id_from"),
+        ({"null_values": 5}, "Give a list of texts as null_values"),
+        ({"null_values": [-99]}, "Give a list of texts as null_values"),
         ({"max_group_rows": 0}, "Set max_group_rows to at least 1"),
         (
             {"timezone": "Europe/Berln"},
             "timezone: 'Europe/Berln' is not a known time zone; did you mean 'Europe/Berlin'?",
         ),
         ({"timezone": "europe berlin"}, "did you mean 'Europe/Berlin'?"),
-        ({"timezone": "Europe"}, "is not a known time zone"),
-        ({"timezone": ""}, "is not a known time zone"),
-        ({"timezone": "../etc/passwd"}, "is not a known time zone"),
-        ({"timezone": 5}, "is not a known time zone"),
+        ({"timezone": "Europe"}, "is not a known time zone; did"),
+        ({"timezone": ""}, "is not a known time zone."),
+        ({"timezone": "../etc/passwd"}, "is not a known time zone."),
+        ({"timezone": 5}, "is not a known time zone."),
     ],
 )
 def test_an_argument_that_cannot_be_right_is_refused_at_once(arguments: Any, told: str) -> None:
@@ -107,6 +112,7 @@ def test_an_argument_that_cannot_be_right_is_refused_at_once(arguments: Any, tol
     with pytest.raises(ConfigurationError) as caught:
         EventMapping(**arguments)
     assert told in str(caught.value)
+    assert reads_well(str(caught.value))
 
 
 def test_a_refused_default_is_not_shown() -> None:

@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.events import Row, UnreadableRow
 from airflow_provider_tiktok.conversions.mapping import Absence, EventMapping
+from tests.conversions.sentences import reads_well
 from tests.conversions.values.odd_values import Broken
 
 EVERY_EVENT = {"event": "Purchase", "event_time": 1767225600}
@@ -35,6 +36,7 @@ def problem(
     """What stops the run."""
     with pytest.raises(ConfigurationError) as caught:
         check(mapping, columns, rows, **arguments)
+    assert reads_well(str(caught.value))
     return str(caught.value)
 
 
@@ -126,6 +128,12 @@ def test_a_real_header_keeps_its_hints() -> None:
     told = problem(None, header)
     assert "no event fields are 'emial' (did you mean 'email'?), number 3, number 4" in told
     assert "jane@" not in told
+
+
+def test_a_header_with_a_name_twice_is_a_header() -> None:
+    """Which of the two is meant is the one thing that is asked."""
+    told = problem({"user.email": "mail"}, ["mail (column 1)", "mail (column 2)"])
+    assert told.endswith("the source has several 'mail': mail (column 1), mail (column 2).")
 
 
 def test_a_single_mistyped_column_is_hinted_at() -> None:
@@ -291,7 +299,8 @@ def test_a_table_of_nothing_is_as_good_as_none() -> None:
     assert check(VALUE, []) == []
     for columns, rows in (([], [{}, {}]), (["client"], [])):
         assert "no column 'data" in problem(VALUE, columns, rows)
-        assert "columns  " not in problem(VALUE, columns, rows)
+    assert check(None, []) == check(None, [], [{}]) == []
+    assert "the only column is no event field" in problem(None, ["basket"])
 
 
 def test_a_way_that_no_column_begins_is_no_column() -> None:
