@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -46,6 +47,39 @@ print(json.dumps({
     "label": manager.hooks["tiktok"].hook_name,
 }))
 """
+
+
+OF_COMMON_COMPAT = {
+    "1.12.0": {
+        *("AirflowException", "AirflowFailException", "AirflowNotFoundException", "AirflowPlugin"),
+        *("AirflowSensorTimeout", "AirflowSkipException", "AirflowTaskTimeout", "Asset", "AssetAlias"),
+        *("BaseHook", "BaseOperator", "BaseOperatorLink", "BaseSensorOperator"),
+        *("DAG", "DecoratedOperator", "ObjectStoragePath", "Param", "PokeReturnValue", "Stats"),
+        *("TriggerRule", "XCom"),
+        *("conf", "task", "task_decorator_factory"),
+    }
+}
+"""What we take of ``airflow.providers.common.compat.sdk``, looked up in the least version that we allow."""
+
+
+def test_the_least_common_compat_has_what_we_import():
+    """A younger name would be missed when a task runs: look it up in the least version, or do without."""
+    required = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (least,) = (one.partition(">=")[2] for one in required if "common-compat" in one)
+    found = set()
+    for file in (PROJECT / "airflow_provider_tiktok").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body.clear()  # these names are for type checkers alone
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        found |= {
+            one.name
+            for node in imports
+            if node.module == "airflow.providers.common.compat.sdk"
+            for one in node.names
+        }
+    assert found == OF_COMMON_COMPAT[least]
 
 
 @pytest.fixture(scope="module")

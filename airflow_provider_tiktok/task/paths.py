@@ -77,11 +77,11 @@ def _stored_path(text: str, *, conn_id: str | None) -> Any:
 
     They also log addresses on their own, so Airflow is told what to mask in the log of the task.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath, mask_secret
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     for secret in credentials_of(text):
         if len(secret) >= _SHORTEST_MASKED:
-            mask_secret(secret)
+            _mask(secret)
     try:
         path = ObjectStoragePath(text, conn_id=conn_id)
     except Exception as error:
@@ -96,6 +96,16 @@ def _stored_path(text: str, *, conn_id: str | None) -> Any:
         "Put credentials into an Airflow connection, and install the provider of the storage: path "
         f"{shown_path(text)} is no address of an object storage that is installed here ({kind})."
     )
+
+
+def _mask(secret: str) -> None:
+    """Keep the secret out of the task's log; common.compat knows of this from 1.22 on only."""
+    try:
+        from airflow.sdk.log import mask_secret
+    except ImportError:  # Airflow 2
+        from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found, no-redef]
+
+    mask_secret(secret)
 
 
 def find_files(

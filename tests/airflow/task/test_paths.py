@@ -106,7 +106,7 @@ def test_a_folder_has_the_files_of_its_partitions(tmp_path: Path):
     lake = f"memory://lakes/{tmp_path.name}"
     for name in (*files, "archive/e.csv"):
         as_path(f"{lake}/{name}").write_bytes(b"")
-    assert [str(file).removeprefix(f"{lake}/") for file in find_files(lake)] == files
+    assert [str(file).partition(f"{tmp_path.name}/")[2] for file in find_files(lake)] == files
 
 
 @pytest.mark.parametrize("path", ["archive", "day=*"])
