@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal
+from itertools import repeat
 from typing import Any, Final
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError, EventError
@@ -17,6 +18,7 @@ _LONGEST: Final = 80
 _LONGEST_SYMBOL: Final = 10
 _LARGEST_PLAIN: Final = 10**15
 _WHOLE: Final = re.compile(r"(?>(?:0|[1-9][0-9]{0,14})(?:\n|\Z))++")
+_PLAIN: Final = re.compile(r"(?>-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,20})?(?:\n|\Z))++")
 _EXACT: Final = Context(prec=400)
 _BLANKS: Final = " \u00a0\u202f\u2009"
 _NO_CENTS: Final = r"(?:--?|[\u2012-\u2015])"
@@ -104,13 +106,23 @@ class _Amount:
         return _EXACT.multiply(number, self._scale)
 
     def plain_column(self, values: Sequence[Any]) -> list[Any] | None:
-        """A column of plain amounts, none below zero, as Python writes numbers; ``None`` for any other."""
-        if self._pattern is None:
-            return None if self._shift is None else _shifted(values, self._shift)
-        if self._rows is None or self._scale is not None or {*map(type, values)} != {str}:
-            return None
+        """A column of plain amounts, as Python writes numbers or exact; ``None`` for any other."""
+        kinds = {*map(type, values)}
+        if self._scale is None:
+            return self._plain_texts(values) if kinds == {str} else None
+        if self._shift is not None and (self._pattern is None or str not in kinds):
+            shifted = _shifted(values, self._shift)
+            if shifted is not None:
+                return shifted
+        if kinds == {str} and self._pattern is not None:
+            values = self._plain_texts(values) or ()
+        exact = _exact(values)
+        return list(map(_EXACT.multiply, exact, repeat(self._scale))) if exact else None
+
+    def _plain_texts(self, values: Sequence[str]) -> list[Any] | None:
+        """Amounts in this way of writing, none below zero, as Python writes numbers."""
         text = "\n".join(values)
-        if text.count("\n") + 1 != len(values) or not self._rows.fullmatch(text):
+        if self._rows is None or text.count("\n") + 1 != len(values) or not self._rows.fullmatch(text):
             return None
         for mark in self._dropped:
             text = text.replace(mark, "")
@@ -152,6 +164,17 @@ def _rows(decimal: str, *, marks: str, sign: str) -> re.Pattern[str]:
     return re.compile(rf"(?>{front}{whole}(?:{re.escape(decimal)}[0-9]{{1,12}})?{back}(?:\n|\Z))++")
 
 
+def _exact(values: Sequence[Any]) -> Sequence[Decimal] | None:
+    """A column of plain numbers of one type, exact; ``None`` for any other."""
+    kinds = {*map(type, values)}
+    if kinds not in ({str}, {int}, {float}, {Decimal}):
+        return None
+    text = "\n".join(map(str, values))
+    if text.count("\n") + 1 != len(values) or not _PLAIN.fullmatch(text):
+        return None
+    return values if kinds == {Decimal} else list(map(Decimal, text.split("\n")))
+
+
 def _shift_of(scale: Decimal) -> int | None:
     """How many of the last digits come behind the point, for tenths, hundredths and so on."""
     _, digits, exponent = scale.normalize().as_tuple()
@@ -165,6 +188,8 @@ def _shifted(values: Sequence[Any], shift: int) -> list[Any] | None:
         if min(values) < 0 or max(values) >= _LARGEST_PLAIN:
             return None
         texts = list(map(str, values))
+    elif kinds == {float}:
+        return _shifted_floats(values, shift)
     elif kinds == {str}:
         text = "\n".join(values)
         if text.count("\n") + 1 != len(values) or not _WHOLE.fullmatch(text):
@@ -175,6 +200,21 @@ def _shifted(values: Sequence[Any], shift: int) -> list[Any] | None:
     if len(min(texts, key=len)) <= shift:
         texts = [text.zfill(shift + 1) for text in texts]
     return [f"{text[:-shift]}.{text[-shift:]}" for text in texts]
+
+
+def _shifted_floats(values: Sequence[float], shift: int) -> list[Any] | None:
+    """The same for whole numbers of a data frame, in which NaN is none."""
+    places = [place for place, value in enumerate(values) if value == value]
+    there = [values[place] for place in places]
+    if not there or not all(map(float.is_integer, there)):
+        return None
+    texts = _shifted(list(map(int, there)), shift)
+    if texts is None or len(texts) == len(values):
+        return texts
+    shifted: list[Any] = [None] * len(values)
+    for place, text in zip(places, texts, strict=True):
+        shifted[place] = text
+    return shifted
 
 
 def _scale_of(given: object) -> Decimal:

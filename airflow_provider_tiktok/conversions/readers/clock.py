@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache, partial
+from functools import partial
 from itertools import repeat
 from typing import Any, Final
 
@@ -218,12 +218,12 @@ def _directives_of(format: str) -> list[str]:
 
 
 def _marks_of(format: str) -> list[str]:
-    """What stands between the numbers of a format that is made of nothing else; else nothing."""
+    """What stands between the parts of a format, where it is in none of them; else nothing."""
     parts = _PARTS.findall(format)
     directives, marks = [one for one, _ in parts[::2]], [one for _, one in parts[1::2]]
-    is_plain = all(marks) and all(one in _NUMBERS for one in directives) and len(parts) % 2
-    # Letters match in either case, and digits would be cut out of the numbers.
-    if not is_plain or any(one.isalnum() for mark in marks for one in mark):
+    is_plain = all(marks) and all(one in _NUMBERS or one in "fpbB" for one in directives) and len(parts) % 2
+    # Letters match in either case, digits would be cut out of the numbers, and the points out of a.m.
+    if not is_plain or any(one.isalnum() or (one == "." and "p" in directives) for one in "".join(marks)):
         return []
     return sorted(set(marks), key=len, reverse=True)
 
@@ -268,7 +268,7 @@ def _moments(found: Mapping[str, Sequence[str]]) -> list[datetime]:
     words = found.get("B") or found.get("b") or ()
     parts: list[Iterable[Any]] = [
         read["Y"] if "Y" in read else map(_year_of, read["y"]),
-        read["m"] if "m" in read else map(_month_of, words),
+        read["m"] if "m" in read else map(_MONTH_OF, words),
         read["d"],
     ]
     if "I" in read and "H" not in read:
@@ -277,8 +277,7 @@ def _moments(found: Mapping[str, Sequence[str]]) -> list[datetime]:
     if "z" not in found:
         return list(map(datetime, *parts))
     zones = {text: _zone(text) for text in set(found["z"])}
-    moments = map(datetime, *parts)
-    return [moment.replace(tzinfo=zones[text]) for moment, text in zip(moments, found["z"], strict=True)]
+    return list(map(datetime, *parts, repeat(0), map(zones.__getitem__, found["z"])))
 
 
 class _Numbers(dict[str, int]):
@@ -307,9 +306,17 @@ def _hours_of(hours: Sequence[int], halves: Sequence[str]) -> list[int]:
     return [hour % 12 + (12 if half[0] in "pP" else 0) for hour, half in zip(hours, halves, strict=True)]
 
 
-@lru_cache(maxsize=64)
-def _month_of(word: str) -> int:
-    return [one[:3] for one in _MONTHS].index(word[:3].casefold()) + 1
+_SHORT_MONTHS: Final = {name[:3].capitalize(): number for number, name in enumerate(_MONTHS, 1)}
+
+
+class _Months(dict[str, int]):
+    """The months of words, the usual ones known."""
+
+    def __missing__(self, word: str) -> int:
+        return _SHORT_MONTHS[word[:3].capitalize()]
+
+
+_MONTH_OF: Final = _Months(_SHORT_MONTHS).__getitem__
 
 
 def _zone(text: str) -> timezone:

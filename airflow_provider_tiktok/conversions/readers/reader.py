@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
+from types import NoneType
 from typing import Any, Final
 
 from msgspec import Struct
@@ -277,9 +278,10 @@ def _translation(settings: Mapping[str, Any]) -> dict[str, Any]:
     numbers = frozenset(_cell_text(given) for given in settings["values"] if type(given) in (int, float))
     if has_rest:
         otherwise = _meaning(settings["otherwise"], argument="otherwise")
+    read = _Table(table, otherwise, has_rest=has_rest, truths=truths, numbers=numbers).read
     return {
-        "convert": _Table(table, otherwise, has_rest=has_rest, truths=truths, numbers=numbers).read,
-        "bulk": partial(_look_up, table=table),
+        "convert": read,
+        "bulk": partial(_look_up, table=table, read=read),
         "listed": frozenset(table),
         "answers_nothing": has_rest or "" in table,
     }
@@ -309,9 +311,29 @@ def _meaning(meant: object, *, argument: str) -> object:
     raise ConfigurationError(f"Give text, a number, true or false, or {SKIP} in {argument}.")
 
 
-def _look_up(values: Sequence[Any], *, table: Mapping[str, Any]) -> list[Any]:
-    """:raises KeyError: a value is not in the table as it stands."""
-    return list(map(table.__getitem__, values))
+def _look_up(values: Sequence[Any], *, table: Mapping[str, Any], read: Convert) -> list[Any] | None:
+    """What the values of a column stand for, each asked once; ``None`` for values of several types.
+
+    :raises EventError: one is not in the table.
+    """
+    kinds = {*map(type, values)}
+    if kinds <= {str, NoneType}:
+        return list(map(_Answers(read, table).__getitem__, values))
+    if kinds == {float}:  # by their digits: there are two zeros, which are equal
+        return list(map(_Answers(lambda digits: read(float(digits))).__getitem__, map(repr, values)))
+    return list(map(_Answers(read).__getitem__, values)) if kinds in ({int}, {bool}) else None
+
+
+class _Answers(dict[Any, Any]):
+    """What each value stands for, asked where it first comes."""
+
+    def __init__(self, read: Convert, known: Mapping[Any, Any] | None = None) -> None:
+        super().__init__(known or {})
+        self._read = read
+
+    def __missing__(self, raw: Any) -> Any:
+        answer = self[raw] = self._read(raw)
+        return answer
 
 
 class _Table:

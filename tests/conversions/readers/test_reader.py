@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from math import nan
 from typing import Any
 
 import msgspec
@@ -299,6 +300,7 @@ FORMATS = [
     "%Y-%m-%dT%H:%M:%S.%fZ",
     "%Y-%m-%d %H:%M:%S%z",
     "%m/%d/%Y %I:%M %p",
+    "%d.%m.%Y %I:%M %p",
     "%A, %d %B %Y",
     "%b %d %Y %H",
     "%d/%m/%Y - %S",
@@ -324,6 +326,12 @@ PLAIN: list[tuple[dict[str, Any], st.SearchStrategy[Any]]] = [
     ({"scale": "0.01"}, NUMBERS.map(str)),
     ({"scale": 0.000001}, NUMBERS.map(str)),
     ({"scale": "0.1"}, NUMBERS),
+    ({"scale": "0.01"}, NUMBERS.map(float)),
+    ({"scale": "0.01"}, st.floats(0.0001, 1e14) | st.floats(-1e14, -0.0001)),
+    ({"scale": "0.01"}, st.decimals(-(10**9), 10**9, places=3)),
+    ({"scale": "0.01"}, AMOUNTS.map(str)),
+    ({"scale": 1000}, st.integers(-(10**15) + 1, 10**15 - 1)),
+    ({"scale": "0.01", **EURO}, st.builds(euros, AMOUNTS, st.sampled_from(SPELT))),
     (EURO, st.builds(euros, AMOUNTS, st.sampled_from(SPELT))),
     (EURO, NUMBERS.map(str)),
     ({"decimal": ",", "thousands": " ", "symbol": "kr."}, AMOUNTS.map(lambda one: f"{one:,.2f}".translate({44: "\u00a0", 46: ","}) + " kr.")),
@@ -331,7 +339,11 @@ PLAIN: list[tuple[dict[str, Any], st.SearchStrategy[Any]]] = [
     ({"thousands": "'"}, AMOUNTS.map(lambda one: f"{one:,.2f}".replace(",", "\u2019"))),
     *(({"format": one}, written(one)) for one in FORMATS),
     ({"format": "%Y-%m-%d"}, MOMENTS | st.dates()),
-    ({"values": {"a": "b", "c": SKIP}}, st.sampled_from(["a", "c"])),
+    ({"values": {"a": "b", "c": SKIP}}, st.sampled_from(["a", "c", " a", "c\n"])),
+    ({"values": {"a": "b", "": "c"}, "otherwise": "d"}, st.none() | st.text()),
+    ({"values": {"1": "b", 0: SKIP}, "otherwise": "d"}, st.integers()),
+    ({"values": {"1": "b", 0: SKIP}, "otherwise": "d"}, st.floats(-1e9, 1e9) | st.sampled_from([0.0, -0.0, 1.0, nan])),
+    ({"values": {True: "b", "0": "d"}, "otherwise": SKIP}, st.booleans()),
     ({"split": ";"}, st.lists(st.text("ab1", min_size=1), min_size=1).map(";".join)),
 ]  # fmt: skip
 
@@ -354,14 +366,15 @@ def test_plain_columns_are_read_in_one_go_as_one_by_one(
     left_out: set[int] = set()
     read = reader.column(gaps, odd, left_out)
     assert [None if one is None else meant(one) for one in read] == [
-        None if value in (None, "") or reader.convert(value) is LEFT_OUT else meant(reader.convert(value))
-        for value in gaps
+        None if reader.convert(value) is LEFT_OUT else meant(reader.convert(value)) for value in gaps
     ]
     assert odd == left_out == {place for place, one in enumerate(gaps) if reader.convert(one) is LEFT_OUT}
 
 
 def meant(value: Any) -> Any:
-    """A value as the field takes it: text of digits is a number."""
+    """A value as the field takes it: text of digits is a number, and NaN equals NaN."""
+    if isinstance(value, Decimal) and value.is_nan():
+        return "NaN"
     return Decimal(value) if isinstance(value, str) and value[:1].isdigit() else value
 
 
@@ -375,7 +388,14 @@ ODD_TIMES = [
         "Auguſt",
         "2026-11-26 1:1:1+0199",
     ),
-    *("26.11.26, 10.00", "26.11.2026 H", "day 26.11.2026", "Montag, 26 November 2026"),
+    *(
+        "26.11.2026 10:00 p.m.",
+        "26.11.2026 10:00 PM",
+        "26.11.26, 10.00",
+        "26.11.2026 H",
+        "day 26.11.2026",
+        "Montag, 26 November 2026",
+    ),
 ]
 
 
@@ -438,9 +458,9 @@ def test_joined_columns_are_read_as_one_by_one(rows: list[tuple[Any, Any]]) -> N
     [
         ({"unit": "ms"}, "1780000000123", "yesterday"),
         ({"format": "%m/%d/%Y %H:%M"}, "11/26/2026 10:00", "yesterday"),
-        ({"scale": "0.01"}, "1250", "12.5"),
+        ({"scale": "0.01"}, "1250", "1,250"),
         (EURO, "1.234,50 €", "-5,00 €"),
-        ({"values": {"a": "b"}}, "a", " a"),
+        ({"values": {"a": "b"}}, "a", ["a"]),
         ({"split": ";"}, "a;b", "a; b"),
     ],
 )
