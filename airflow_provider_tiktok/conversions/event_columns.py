@@ -204,7 +204,7 @@ def mapped_columns(chunk: Chunk, mapping: EventMapping) -> RawColumns:
             reader = source.reader
             if reader is not None:
                 if mapping.nulls:
-                    raw.odd.update(place for place, value in enumerate(column) if mapping.nulls.holds(value))
+                    raw.odd.update(mapping.nulls.places_in(column))
                 is_asked = number == 0 or one.is_collected
                 column = reader.column(column, raw.odd, skipped if is_asked else set())
             if one.field.path == CONTENTS and len(one.sources) == 1:

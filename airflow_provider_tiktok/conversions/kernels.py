@@ -785,7 +785,7 @@ def quick_of(
     if quick is None or not nulls:
         return quick
     test = quick
-    return lambda column: None if any(map(nulls.holds, column)) else test(column)
+    return lambda column: None if nulls.places_in(column) else test(column)
 
 
 def repeats(path: str) -> bool:

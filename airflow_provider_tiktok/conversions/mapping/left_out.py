@@ -24,6 +24,7 @@ from airflow_provider_tiktok.conversions.values import (
 )
 
 _MOST_KNOWN = 1000
+_OFTEN_AGAIN = frozenset({str, int, bool, type(None)})
 _SINGLE = (str, int, float, Decimal, date)
 _HOW = (
     "Give columns as {argument}, each with the values that are meant, as in "
@@ -127,17 +128,19 @@ class ValueTest:
 
     def column(self, values: Sequence[Any]) -> list[bool | None]:
         """Whether each value of a column is one of them; ``None`` for one that cannot be read."""
-        known: dict[str, bool | None] = {}
+        known: dict[tuple[type, Any], bool | None] = {}
         told: list[bool | None] = []
         for raw in values:
-            if type(raw) is not str:
+            kind = type(raw)
+            if kind not in _OFTEN_AGAIN:
                 told.append(self._holds_or_none(raw))
                 continue
-            if raw not in known:
+            key = (kind, raw)  # since 1 and true are equal, and not the same
+            if key not in known:
                 if len(known) >= _MOST_KNOWN:
                     known.clear()
-                known[raw] = self._holds_or_none(raw)
-            told.append(known[raw])
+                known[key] = self._holds_or_none(raw)
+            told.append(known[key])
         return told
 
     def _holds_or_none(self, raw: object) -> bool | None:

@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -176,6 +177,23 @@ class NullValues:
             except EventError:
                 return False
         return isinstance(raw, str) and raw.strip().casefold() in self._texts
+
+    def places_in(self, column: Sequence[Any]) -> list[int]:
+        """The places of those values of a column that are one of them."""
+        if self._are_absent_from(column):
+            return []
+        return [place for place, raw in enumerate(column) if self.holds(raw)]
+
+    def _are_absent_from(self, column: Sequence[Any]) -> bool:
+        """Whether it is sure at one look that no value is one of them."""
+        kinds = {*map(type, column)}
+        if not kinds <= {str, NoneType} and kinds != {int}:
+            return False
+        try:
+            text = "\n".join(map(str, column)).casefold()
+        except ValueError:  # a whole number of thousands of digits
+            return False
+        return not any(one in text for one in self._texts)
 
 
 def spellings_of_nothing(rule: NullRule) -> frozenset[str]:

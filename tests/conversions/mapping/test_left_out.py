@@ -78,6 +78,14 @@ def test_values_are_compared(values: Any, value: Any, is_one: bool) -> None:
     assert (dropped, kept) == (("in_drop_rows", None) if is_one else (None, "not_in_keep_rows"))
 
 
+def test_a_column_is_compared_as_value_by_value() -> None:
+    """Values that are equal and not the same, such as 1 and true, are kept apart."""
+    values = [1, True, 0, False, "1", "", None, 1.0, "1", True, 1, [1]]
+    for given in ([1], [True], ["true"], [None], [0]):
+        (test,) = EventMapping(MAPPING, keep_rows={"status": given}).rows.keep
+        assert test.column(values) == [*map(test.holds, values[:-1]), None]
+
+
 @pytest.mark.parametrize("value", [{"a": 1}, ["paid"], b"\xff", object(), 1e20])
 def test_a_row_that_nobody_can_judge_is_refused(value: Any) -> None:
     """Neither kept nor left out."""

@@ -10,6 +10,8 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.conversions.values import (
@@ -24,6 +26,7 @@ from airflow_provider_tiktok.conversions.values import (
     NullValues,
     spellings_of_nothing,
 )
+from tests.conversions.values.odd_values import odd_values
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -117,6 +120,23 @@ def test_a_run_names_further_texts(raw: object) -> None:
 def test_other_values_stand_for_themselves(raw: object) -> None:
     """What is not named is a value, and nothing raises."""
     assert not NullValues(["-99", "true", "1"]).holds(raw)
+
+
+NAMED = ["-99", " No\u00a0e-mail ", "STRASSE", "1\n2"]
+CELLS = (
+    st.sampled_from(
+        ["-99", " -99\n", "x-99", "Stra\u00dfe", "no\u00a0E-MAIL", "1\n2", "1", "2", None, -99, 99]
+    )
+    | st.integers()
+    | odd_values()
+)
+
+
+@given(column=st.lists(CELLS, max_size=5) | st.lists(st.sampled_from([-99, 99, 10**5000]), max_size=3))
+def test_a_column_is_looked_through_as_value_by_value(column: list[Any]) -> None:
+    """One look passes by a column that has none of the texts, and misses none that has."""
+    nulls = NullValues(NAMED)
+    assert nulls.places_in(column) == [place for place, raw in enumerate(column) if nulls.holds(raw)]
 
 
 @pytest.mark.parametrize("texts", ["NULL", [""], [" "], [None], [1]])
