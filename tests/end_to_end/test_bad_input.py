@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_tiktok.simulator import DEFAULT_PIXEL_CODE, Simulator
+from tests.conversions.test_remedies import AN_ORDER
 from tests.end_to_end import orders
 from tests.end_to_end.orders import order
 
@@ -31,8 +32,14 @@ def send_orders(run_operator: RunOperator, warehouse: Path) -> RunOperator:
 
 
 def _assert_clear_failure(run: Any, simulator: Simulator, *words: str) -> None:
-    """Failed at the first try, nothing sent, and the failure's text has all of the words."""
+    """Failed at the first try, nothing sent, and the failure's text has all of the words.
+
+    It begins with what to do, and the log has neither a second traceback nor a table of zeros.
+    """
     assert (run.state, run.tries) == ("failed", 1)
+    assert AN_ORDER.match(run.failure), run.failure
+    assert not any(words in run.printed for words in ("direct cause of the following", "During handling of"))
+    assert "source rows read  0" not in run.printed
     assert [word for word in words if word not in run.failure] == [], run.failure
     assert simulator.ledger.events() == []
 
