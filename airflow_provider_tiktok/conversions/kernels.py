@@ -502,7 +502,7 @@ _TIMES: Final = re.compile(
 
 
 def plain_times(zone: tzinfo | None) -> QuickColumn:
-    """Unix seconds: whole numbers, dates, and times as such or in ISO 8601.
+    """Unix seconds: numbers without their fractions, dates, and times as such or in ISO 8601.
 
     :param zone: of times without one.
     """
@@ -514,7 +514,7 @@ def plain_times(zone: tzinfo | None) -> QuickColumn:
             if text is None or text.count("\n") != len(column) + 1:
                 return None
             if _SECONDS.fullmatch(text, 1):
-                return seconds(list(map(int, column)))
+                return seconds([int(number.partition(".")[0]) for number in column])
             if not _TIMES.fullmatch(text, 1):
                 return None
             return seconds_of(map(datetime.fromisoformat, column))
@@ -522,7 +522,7 @@ def plain_times(zone: tzinfo | None) -> QuickColumn:
             return seconds_of(column)
         if kinds == {date}:
             return seconds_of(datetime.combine(day, time.min) for day in column)
-        return seconds(column) if kinds == {int} else None
+        return seconds(list(map(int, column))) if kinds in ({int}, {float}, {Decimal}) else None
 
     is_utc = zone is UTC or getattr(zone, "key", None) == "UTC"
 
@@ -540,7 +540,7 @@ def plain_times(zone: tzinfo | None) -> QuickColumn:
     return quick
 
 
-_SECONDS: Final = re.compile(r"(?>[1-9][0-9]{8,9}\n)++")
+_SECONDS: Final = re.compile(r"(?>[1-9][0-9]{8,9}(?:\.[0-9]{1,12})?\n)++")
 
 
 def plain_digests(of_nothing: frozenset[str]) -> QuickColumn:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,7 @@ from airflow_provider_tiktok.conversions.kernels import (
     Told,
     ids_but,
     plain_numbers,
+    plain_times,
 )
 from airflow_provider_tiktok.conversions.mapping import EventMapping
 from airflow_provider_tiktok.conversions.mapping.event_paths import FIELDS
@@ -53,6 +55,7 @@ SHAPES = (
     r"20[0-9]{2}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])([T ][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]{1,7})?)?)?",
     r"202[56]-[01][0-9]-[0-2][0-9][T ][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]{1,7})?)?(Z|[+-][0-1][0-9](:?[0-5][0-9])?)",
     r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9A-F]{64}|0{64}",
+    r"[0-9]{9,11}\.[0-9]{1,13}",
     r"E\.C\.P\.[A-Za-z0-9_-]{2,30}",
     r"\+1[0-9]{10}|\+1[2-9][0-9]{2}[2-9][0-9]{6}|\+49[0-9]{6,12}|\+[0-9]{5,16}|00[0-9]{9,12}|[0-9(). -]{7,16}",
     r"(\+?1[ .-]?)?\(?(202|555|800|999|2[0-9]{2}|[2-9][0-9]{2})\)?[ .-]?[2-9][0-9]{2}[ .-]?[0-9]{4}",
@@ -79,6 +82,8 @@ columns = st.one_of(
     st.lists(st.decimals(-2, 10**16, places=0), min_size=1, max_size=4),
     st.lists(st.one_of(st.uuids(), st.sampled_from([UUID(int=0), UUID(int=2**128 - 1)])), min_size=1, max_size=4),
     st.lists(st.dates(), max_size=4),
+    st.lists(st.floats(9e8, 2e11), min_size=1, max_size=4),
+    st.lists(st.decimals(9 * 10**8, 2 * 10**11, places=6), min_size=1, max_size=4),
     st.lists(st.integers(2_000_000_000, 9_999_999_999) | st.integers(12_000_000_000, 19_999_999_999), max_size=2),
     st.lists(st.datetimes(datetime(1999, 1, 1), datetime(2030, 1, 1), timezones=st.none() | st.timezones()), max_size=4),  # noqa: DTZ001  # hypothesis adds the zone
 )  # fmt: skip
@@ -110,6 +115,13 @@ def test_quick_is_careful(
     expected = _told(careful, column)
     assert _told(quick, column) == expected
     assert _told(quick, [*column, *column]) == _told(careful, [*column, *column])
+
+
+@pytest.mark.parametrize("kind", [float, Decimal, str])
+def test_seconds_with_fractions_are_plain(kind: Any) -> None:
+    """Data frames have them as floats, and databases give the seconds of an epoch with a fraction."""
+    given = list(map(kind, ("1795808235.75", "1795808236.0")))
+    assert plain_times(None)(given) == [1795808235, 1795808236]
 
 
 def test_a_phone_number_that_went_through_a_float_is_for_the_careful_rule() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from functools import partial
 from itertools import repeat
 from typing import Any, Final
@@ -25,6 +26,9 @@ _NAMES: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns
 _YEAR_2000: Final = 946_684_800
 _YEAR_5138: Final = 10**11
 """Seconds that make sense: a time of these years lies outside of them in another unit than the stated one."""
+
+_LARGEST_EXACT: Final = 2**53
+"""Up to which every whole number is a float."""
 
 _LONGEST: Final = 100
 _LONGEST_WORD: Final = 9
@@ -74,12 +78,14 @@ def seconds_of(values: Sequence[Any], *, unit: str) -> list[Any] | None:
         if text.count("\n") + 1 != len(values) or not _PLAIN[unit].fullmatch(text):
             return None
         return [one[:cut] for one in values] if cut else list(values)
-    if kinds != {int}:
+    if kinds not in ({int}, {float}, {Decimal}):
         return None
     size = UNITS[unit]
     if min(values) < _YEAR_2000 * size or max(values) >= _YEAR_5138 * size:
         return None
-    return [one // size for one in values]
+    if kinds == {float} and max(values) > _LARGEST_EXACT:
+        return None
+    return [int(one) // size for one in values]
 
 
 def _seconds(raw: object, *, unit: str) -> object:

@@ -320,6 +320,8 @@ def written(format: str) -> st.SearchStrategy[str]:
 PLAIN: list[tuple[dict[str, Any], st.SearchStrategy[Any]]] = [
     ({"unit": "s"}, st.integers(10**9, 10**10 - 1)),
     ({"unit": "ms"}, st.integers(10**12, 10**13 - 1)),
+    ({"unit": "ms"}, st.floats(10**12, 10**13)),
+    ({"unit": "us"}, st.decimals(10**15, 10**16, places=3)),
     ({"unit": "us"}, st.integers(10**15, 10**16 - 1).map(str)),
     ({"unit": "ns"}, st.integers(10**18, 10**19 - 1).map(str)),
     ({"scale": "0.01"}, NUMBERS),
