@@ -428,16 +428,19 @@ def _split_mark(given: object) -> str:
 def _parts(raw: object, *, mark: str) -> object:
     """The values in a text; what is a list already is one."""
     value = plain_value(raw)
-    if not isinstance(value, str):
-        return value
-    return [part for part in map(str.strip, value.split(mark)) if part] or None
+    return _parts_of(value, mark) if isinstance(value, str) else value
+
+
+def _parts_of(text: str, mark: str) -> list[str] | None:
+    return [part for part in map(str.strip, text.split(mark)) if part] or None
 
 
 def _plain_parts(values: Sequence[str], *, mark: str) -> list[Any] | None:
-    """The values in texts that hold no blank and no empty part; ``None`` for any other column."""
+    """The values in texts; ``None`` for any other column."""
+    if {*map(type, values)} != {str}:
+        return None
     text = "\n".join(values)
-    if text.split() != [*values]:
-        return None
-    if any(one in f"\n{text}\n" for one in (mark * 2, f"\n{mark}", f"{mark}\n")):
-        return None
-    return [value.split(mark) for value in values]
+    is_plain = text.split() == [*values] and not any(
+        one in f"\n{text}\n" for one in (mark * 2, f"\n{mark}", f"{mark}\n")
+    )
+    return [value.split(mark) if is_plain else _parts_of(value, mark) for value in values]
