@@ -93,7 +93,7 @@ def measure(stack: Stack, simulator: tiktok.Simulator, *, parts: int, n_rows: in
 def main() -> int:
     """Print the figures; 1 where one of them is not what is wanted."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--requests", type=int, default=800)
     n_rows = parser.parse_args().requests * BATCH
     is_good = True
     with tempfile.TemporaryDirectory() as folder, tiktok.Simulator() as simulator:

@@ -4,13 +4,13 @@
 """One pace for all requests of a task, found by what the API answers: as TCP finds the width of a line.
 
 Without it every refused request waits by itself and the others go on as before, until refusals have used
-up their tries. Here a refusal for the pace slows the whole task down, by a part; what is accepted lets it go
-a little faster, by the same amount in every task. So tasks that share a limit come to equal shares, though
-they know nothing of each other (Chiu and Jain 1989, "Analysis of the increase and decrease algorithms for
-congestion avoidance").
+up their tries. Here a refusal for the pace slows the whole task down, by a part, so that tasks that share a
+limit come to about equal shares, though they know nothing of each other (Chiu and Jain 1989, "Analysis of the
+increase and decrease algorithms for congestion avoidance").
 
-Growth is counted in accepted requests since the last refusal, not in seconds: however many tasks share a
-limit, one request in some forty is refused. Requests leave at even distances, since what leaves in bursts is
+Afterwards the pace follows a cubic curve of the time, as in TCP's CUBIC (RFC 9438): soon near the pace that
+was too fast, long about there, where the limit is likely to be, and ever faster beyond it, since whoever is
+not refused there has the limit to itself. Requests leave at even distances, since what leaves in bursts is
 refused below the limit; after a refusal the next leaves at another place between the other tasks' requests.
 """
 
@@ -42,12 +42,10 @@ _FIRST_RATE = 1.0
 _START_STEP, _START_ACCELERATION = 0.5, 0.4  # requests a second, each second: until the second refusal
 _FRESH_S = 7.5  # tasks that began together find equal shares: large steps, deep cuts
 _FRESH_STEP, _FRESH_CUT = 0.5, 0.7
-_STEP = 0.001  # requests a second, each second
-_GAIN = 0.0002  # requests a second, for each accepted request, times those since the last cut
 _CUT = 0.88
+_PLATEAU_S = 18.0  # from a cut to the pace that was too fast
+_LEAST_HEIGHT = 0.5  # requests a second, above that pace after as long again
 _CUT_WITHOUT_SUCCESS, _CUTS_THAT_DO_NOT_HELP = 0.6, 2
-_CALM_S = 30.0  # after so long without a cut others have left, or the limit is another
-_ACCELERATION = 0.0006  # of the rate, for each second of calm, each second
 _SHIFT, _SHIFTS_THAT_DO_NOT_HELP = 0.3, 5  # of the distance between two requests
 _LEAST_BETWEEN_CUTS_S = 1.0
 _LEAST_RATE, _MOST_RATE = 0.1, 1000.0
@@ -92,7 +90,8 @@ class Pace:
         self._is_starting = True
         self._grown_at = self._cut_at = self._began_at = self._next_at = self._held_until = clock()
         self._cuts_in_a_row = 0
-        self._accepted_since_cut = self._refused_in_a_row = 0
+        self._top = self._last_top = 0.0  # the rate that was too fast
+        self._refused_in_a_row = 0
         self._refused_since: float | None = None
         self._accepted: deque[float] = deque()
         self._window = _FIRST_WINDOW if finds_in_flight else math.inf
@@ -148,7 +147,6 @@ class Pace:
                 self._accepted.append(now)
                 self._refused_since = None
                 self._cuts_in_a_row = self._refused_in_a_row = 0
-                self._quicken()
                 self._widen(sent_at)
             elif sign is not Sign.NONE:
                 self._slow_down(sign, sent_at=sent_at, now=now)
@@ -186,15 +184,12 @@ class Pace:
             if self._rate > 4 * max(len(self._accepted), 4):
                 self._rate = None  # nothing holds the task back but itself
             return
-        calm_s = max(0.0, now - self._cut_at - _CALM_S)
-        step = _STEP + _FRESH_STEP * self._freshness(now) + calm_s * _ACCELERATION * self._rate
-        self._rate = min(_MOST_RATE, self._rate + step * seconds)
-
-    def _quicken(self) -> None:
-        """The more requests were accepted since the last cut, the larger the step."""
-        if self._rate is not None and not self._is_starting:
-            self._accepted_since_cut += 1
-            self._rate = min(_MOST_RATE, self._rate + _GAIN * self._accepted_since_cut)
+        if freshness := self._freshness(now):
+            self._rate += _FRESH_STEP * freshness * seconds
+            return
+        way = (now - self._cut_at) / _PLATEAU_S - 1
+        height = max(self._top * (1 - _CUT), _LEAST_HEIGHT if way > 0 else 0.0)
+        self._rate = min(max(self._rate, self._top + height * way**3), _MOST_RATE)
 
     def _freshness(self, now: float) -> float:
         """From 1 at the first refusal to 0."""
@@ -243,8 +238,12 @@ class Pace:
 
     def _note_cut(self, sign: Sign, *, now: float) -> None:
         self._cut_at = now
-        self._accepted_since_cut = 0
         self._cuts_in_a_row += 1
+        if self._rate is not None:
+            top = self._rate / _CUT
+            # Who has to give way twice in a row leaves some room to others.
+            self._top = top * (1 + _CUT) / 2 if top < self._last_top else top
+            self._last_top = top
         self._is_window_starting = False
         self._window = max(1.0, self._window * (_OVERLOAD_WINDOW_CUT if sign is Sign.OVERLOADED else _CUT))
         _log.info("Slower, since requests are %s: %.2f a second.", sign.value, self._rate or math.inf)

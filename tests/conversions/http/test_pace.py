@@ -157,20 +157,23 @@ def test_a_refusal_hurries_no_request_into_a_rest(pace: Pace, time: Time) -> Non
     assert send(pace, time, Sign.ACCEPTED) >= second + 7
 
 
-def test_without_refusals_the_pace_grows_by_steps(pace: Pace, time: Time) -> None:
-    """Additive increase: tasks that share a limit come to equal shares."""
-    slow, fast = pace, Pace(clock=time, random=lambda: 0.5)
-    settled(slow, time, rate=1.5)
-    settled(fast, time, rate=6.0)
-    time.now += 2
-    for each in (slow, fast):
-        send(each, time, Sign.REFUSED)
-    time.now += 1
-    before = (slow.rate or 0.0, fast.rate or 0.0)
-    time.now += 2
-    grown = [(now or 0.0) - then for now, then in zip((slow.rate, fast.rate), before, strict=True)]
-    assert grown[0] > 0
-    assert grown[0] == pytest.approx(grown[1], rel=0.3)
+@pytest.mark.parametrize("rate", [1.5, 6.0])
+def test_after_a_cut_the_pace_follows_a_cubic_curve(rate: float, pace: Pace, time: Time) -> None:
+    """Soon back near the pace that was too fast, long about there, ever faster beyond."""
+    settled(pace, time, rate=rate)
+    time.now += 30  # beyond a young task's large steps
+    send(pace, time, Sign.ACCEPTED)
+    too_fast = pace.rate or 0.0
+    send(pace, time, Sign.REFUSED)
+    rates = []
+    for _ in range(13):
+        rates.append((pace.rate or 0.0) / too_fast)
+        time.now += 5
+    assert rates == sorted(rates)
+    assert rates[0] == pytest.approx(0.88, abs=0.01)
+    assert rates[1:6] == pytest.approx([1.0] * 5, abs=0.08)
+    assert rates[7] - rates[6] < rates[9] - rates[8] < rates[11] - rates[10]
+    assert rates[12] > 1.5
 
 
 def test_after_a_calm_time_the_pace_grows_faster(pace: Pace, time: Time) -> None:
