@@ -376,8 +376,8 @@ def test_plain_columns_are_read_in_one_go_as_one_by_one(
 
 def meant(value: Any) -> Any:
     """A value as the field takes it: text of digits is a number, and NaN equals NaN."""
-    if isinstance(value, Decimal) and value.is_nan():
-        return "NaN"
+    if (isinstance(value, Decimal) and value.is_nan()) or (isinstance(value, complex) and value != value):
+        return repr(value)
     return Decimal(value) if isinstance(value, str) and value[:1].isdigit() else value
 
 
