@@ -109,6 +109,7 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
         self.deferrable = deferrable
         self.demo_mode = demo_mode
         self._fault: ConversionsError | None = None
+        self._last_seen = "nothing was looked at"
 
     @abstractmethod
     def make_watch(self, *, advertiser_id: str, pixel_code: str | None) -> PixelWatch | EventsWatch:
@@ -150,8 +151,13 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
             return read_event(event)
 
     def _execute_here(self, context: Context) -> Any:
+        from airflow_provider_tiktok.triggers.watching import time_is_over
+
         with self._ending_as_asked():
-            return super().execute(context)
+            try:
+                return super().execute(context)
+            except AirflowSensorTimeout:
+                raise AirflowSensorTimeout(time_is_over("timeout", self._last_seen)) from None
 
     def _open_hook(self) -> TikTokHook:
         from airflow_provider_tiktok.hooks.tiktok import TikTokHook
@@ -175,8 +181,9 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
             sighting = look_once(hook, watch)
         except waited_out(silent_fail=self.silent_fail) as fault:
             log.warning("%s", fault)
-            self._fault = fault
+            self._fault, self._last_seen = fault, str(fault)
             return None
+        self._last_seen = sighting.told
         log.info("%s", sighting.told)
         return sighting
 
@@ -232,7 +239,7 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
         self, started_at: Any, run_duration: Callable[[], float], poke_count: int
     ) -> float:
         from airflow_provider_tiktok.conversions.tiktok.pixels import told_wait_s
-        from airflow_provider_tiktok.triggers.watching import LEAST_WAIT_S, fault_wait_s
+        from airflow_provider_tiktok.triggers.watching import LEAST_WAIT_S, fault_wait_s, time_is_over
 
         if self._fault is None:
             return max(
@@ -240,10 +247,8 @@ class TikTokSensor(BaseSensorOperator, ShowsArguments):
             )
         wait_s = fault_wait_s(self._fault, poke_interval_s=float(self.poke_interval))
         if told_wait_s(self._fault) > self.timeout - run_duration():
-            raise AirflowSensorTimeout(
-                "Set a longer timeout: it would be over before TikTok may be asked again. "
-                f"Last seen: {self._fault}"
-            )
+            self._last_seen += " The time would be over before TikTok may be asked again."
+            raise AirflowSensorTimeout(time_is_over("timeout", self._last_seen))
         return wait_s
 
     @contextmanager

@@ -214,12 +214,21 @@ def _read_failed(event: Mapping[str, Any]) -> dict[str, Any]:
     raise as_airflow_failure(kind(str(event.get("message")), **facts))
 
 
+def time_is_over(reason: str, told: str) -> str:
+    """What a sensor says whose time is over, wherever it waited.
+
+    :param reason: the argument that limits the time.
+    :param told: what was seen last.
+    """
+    return f"Set a longer {reason}, or mend what it waits for: its time is over. Last seen: {told}"
+
+
 def _read_timeout(event: Mapping[str, Any]) -> dict[str, Any]:
     reason = str(event.get("reason"))
     timeout = _TIMEOUTS.get(reason)
     if timeout is None:
         raise UnknownEvent("The trigger's time was over for a reason that this version does not know.")
-    raise timeout(f"The {reason} is over. Last seen: {event.get('message')}")
+    raise timeout(time_is_over(reason, str(event.get("message"))))
 
 
 def _read_crashed(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -222,10 +222,13 @@ def test_absent_connection_means_the_same(run: Run, task: Task):
 
 @modes
 def test_passing_fault_means_the_same(run: Run, tiktok: Simulator, task: Task):
-    """A fault of the moment ends nothing before the time is over."""
+    """A fault of the moment ends nothing before the time is over, and is told then, with what to do."""
     tiktok.faults = [{"effect": {"http_status": 502}}]
-    with pytest.raises(AirflowSensorTimeout):
+    with pytest.raises(AirflowSensorTimeout) as ended:
         run(pixel_sensor(**NO_TIME), task)
+    assert str(ended.value).startswith("Set a longer timeout, or mend what it waits for: its time is over.")
+    seen = "HTTP status 502" if run is in_worker else "Last seen: nothing was looked at"
+    assert seen in str(ended.value)
 
 
 # ------------------------------------------------------------------------------------ in the worker

@@ -141,7 +141,7 @@ def test_deferred_sensor_times_out(
     ended = stack.task(dag_id, run_id, "wait")
     assert (ended["state"], ended["try_number"]) == (state, 1)
     assert 2 <= count(simulator, LIST) <= 14 / INTERVAL_S + 2
-    assert "The timeout is over. Last seen: pixel" in stack.log(dag_id, run_id, "wait")
+    assert "its time is over. Last seen: pixel" in stack.log(dag_id, run_id, "wait")
 
 
 def test_revoked_token_ends_the_wait_at_once(
