@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.operators.base import DeliverEventsOperator
@@ -47,6 +47,7 @@ def open_call(
         fingerprint=fingerprint_of(python_callable, args, given) if is_repeatable else None,
         is_ordered=is_repeatable,
         signals=(AirflowException,),
+        skips=(AirflowSkipException,),
     )
 
 
@@ -61,8 +62,8 @@ class PythonReader(DeliverEventsOperator):
 
     If the function fails midway, the run ends like one whose source breaks: the requests that were full are
     sent, the events of the open one are undelivered, and the task fails and is retried. Of the error the
-    class and the line are reported, not the words, which may quote values. Airflow's own exceptions, such as
-    ``AirflowSkipException``, are passed on as they are.
+    class and the line are reported, not the words, which may quote values. Airflow's own exceptions are
+    passed on as they are; ``AirflowSkipException`` must come before the first record.
 
     :param python_callable: a plain function or a generator.
     :param op_args: its positional arguments (templated). They are shown in no rendered field; what comes from

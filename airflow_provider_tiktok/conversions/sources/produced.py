@@ -39,6 +39,7 @@ class ProducedSource:
     :param fingerprint: tells the input of one reading from that of another; ``None`` where nothing does.
     :param is_ordered: whether calling it again gives the same rows in the same order.
     :param signals: exceptions that are passed on as they are, such as those that steer a scheduler.
+    :param skips: those of them that say that there is nothing to do, which must come before the first row.
     """
 
     oldest_replay_time: int | None = None
@@ -51,11 +52,13 @@ class ProducedSource:
         fingerprint: str | None = None,
         is_ordered: bool = False,
         signals: tuple[type[Exception], ...] = (),
+        skips: tuple[type[Exception], ...] = (),
     ) -> None:
         self._produce = produce
         self._argument = argument
         self._fingerprint = fingerprint
         self._signals: tuple[type[Exception], ...] = (*signals, ConversionsError)
+        self._skips = skips
         self._columns: tuple[str, ...] | None = None
         self.is_ordered = is_ordered
 
@@ -78,10 +81,28 @@ class ProducedSource:
     def chunks(self) -> Generator[Chunk, None, None]:
         """The rows in chunks; a generator of the caller's is closed with them.
 
-        :raises ConfigurationError: what the function gives is no rows.
+        :raises ConfigurationError: what the function gives is no rows, or it skips what it gave.
         :raises TransientError: the function failed.
         """
         self._columns = None
+        has_rows = False
+        try:
+            with closing(self._all_chunks()) as chunks:
+                for chunk in chunks:
+                    has_rows = True
+                    yield chunk
+        except self._skips as error:
+            if not has_rows:
+                raise
+            name = type(error).__name__
+        else:
+            return
+        raise ConfigurationError(
+            f"Raise {name} before the first record, or return where there are no more: {self._argument} "
+            "raised it after records, which would be skipped with the task."
+        )
+
+    def _all_chunks(self) -> Generator[Chunk, None, None]:
         with closing(self._items(self._given())) as items:
             for is_table, group in groupby(items, key=_is_table):
                 read = self._table_chunks if is_table else self._record_chunks

@@ -154,6 +154,13 @@ def test_airflow_steers(send: Any):
         send(broken, op_args=[0], op_kwargs={"error": AirflowSkipException("no orders today")})
 
 
+def test_a_skip_loses_no_record(send: Any, task: Task):
+    """After a record it fails the task for good, and the record is in the dead letters."""
+    with pytest.raises(PermanentFailure, match="Raise AirflowSkipException before the first record"):
+        send(broken, op_args=[1], op_kwargs={"error": AirflowSkipException("no more")})
+    assert task.pushed["receipt"]["undelivered"] == 1
+
+
 def test_liveramp(simulator: Simulator, define_connection: Any, task: Task, tmp_path: Path):
     """Records in LiveRamp's own form go through LiveRamp."""
     define_connection(
