@@ -98,8 +98,8 @@ class ProducedSource:
         else:
             return
         raise ConfigurationError(
-            f"Raise {name} before the first record, or return where there are no more: {self._argument} "
-            "raised it after records, which would be skipped with the task."
+            f"Return where there are no more records: {self._argument} raised {name} after records, which "
+            "would be skipped with the task."
         )
 
     def _all_chunks(self) -> Generator[Chunk, None, None]:

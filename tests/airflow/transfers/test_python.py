@@ -156,7 +156,7 @@ def test_airflow_steers(send: Any):
 
 def test_a_skip_loses_no_record(send: Any, task: Task):
     """After a record it fails the task for good, and the record is in the dead letters."""
-    with pytest.raises(PermanentFailure, match="Raise AirflowSkipException before the first record"):
+    with pytest.raises(PermanentFailure, match="Return where there are no more records"):
         send(broken, op_args=[1], op_kwargs={"error": AirflowSkipException("no more")})
     assert task.pushed["receipt"]["undelivered"] == 1
 
