@@ -10,7 +10,7 @@ defaults give.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -128,6 +128,10 @@ class WireColumns(Protocol):
     def checked(self) -> frozenset[str]:
         """Rules that ``check`` asks of columns, so that they are not asked of single values."""
 
+    @property
+    def makes_ids(self) -> bool:
+        """Whether events without an id get theirs of their wire form; else each is looked at as a whole."""
+
     def value_of(self, prepared: PreparedEvent, field: Field) -> Any:
         """The wire form of one field of a prepared event; ``None`` for nothing."""
 
@@ -136,6 +140,9 @@ class WireColumns(Protocol):
 
     def lines(self, events: EventColumns) -> list[bytes]:
         """Each event in wire form; what is written of an odd one is never looked at."""
+
+    def groups(self, events: EventColumns) -> Collection[tuple[Hashable, int]] | None:
+        """Each event's group and rank (see ``batching.Encoded``); ``None``: all may share requests."""
 
 
 class ListedItems(Sealed, frozen=True):

@@ -597,11 +597,33 @@ def listed(plain: QuickColumn) -> QuickColumn:
     return quick
 
 
+def matching(lines: re.Pattern[str]) -> QuickColumn:
+    """Texts that are sent as they are.
+
+    :param lines: what all of them are like, with a line end behind each.
+    """
+
+    def quick(column: Column) -> list[Any] | None:
+        text = _joined(column)
+        if text is None or text.count("\n") != len(column) + 1 or not lines.fullmatch(text, 1):
+            return None
+        return list(column)
+
+    return quick
+
+
+_ENVELOPES: Final = re.compile(
+    r"(?>(?=[A-Za-z_-]*[0-9])(?=[A-Fa-f0-9]*[G-Zg-z])A[A-Za-z0-9_-]{23,9999}+\n)++"
+)
+"""LiveRamp's envelopes as they begin; none that could be a word, a digest or a UUID."""
+
 QUICK: Final[Mapping[str, QuickColumn]] = {
     "event_id": plain_ids,
     "user.ttclid": plain_tokens,
     "user.ttp": plain_tokens,
     "user.lead_id": ids_of_people,
+    "user.envelope": matching(_ENVELOPES),
+    "user.session_id": ids_of_people,
     "page.url": plain_urls,
     "page.referrer": plain_urls,
     "lead.lead_id": ids_of_people,
@@ -732,21 +754,6 @@ _ADDRESSES: Final = re.compile(rf"(?>(?!{_NOT_PUBLIC})(?:{_BYTE}\.){{3}}{_BYTE}\
 _BROWSERS: Final = re.compile(r"(?>Mozilla/[ -$&-?A-z|~]*[!-$&-?A-z|~]\n)++")
 
 
-def matching(lines: re.Pattern[str]) -> QuickColumn:
-    """Texts that are sent as they are.
-
-    :param lines: what all of them are like, with a line end behind each.
-    """
-
-    def quick(column: Column) -> list[Any] | None:
-        text = _joined(column)
-        if text is None or text.count("\n") != len(column) + 1 or not lines.fullmatch(text, 1):
-            return None
-        return list(column)
-
-    return quick
-
-
 REPEATING: Final[Mapping[str, QuickColumn]] = {
     "user.first_name": plain_names,
     "user.last_name": plain_names,
@@ -763,7 +770,7 @@ OFFERED: Final = frozenset({*QUICK, *REPEATING, "event_time", "user.email", "use
 _ROWS: Final = {
     f"user.{field.name}": field
     for field in rows(
-        *("email", "phone", "external_id", "ttclid", "ttp", "lead_id"),
+        *("email", "phone", "external_id", "ttclid", "ttp", "lead_id", "envelope", "session_id"),
         *("first_name", "last_name", "city", "state", "ip", "user_agent"),
     )
 }

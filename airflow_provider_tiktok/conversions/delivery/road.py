@@ -254,6 +254,7 @@ class Events:
     def replace(self, place: int, made: Made) -> None:
         """Put in place of an event what looking at it as a whole gave."""
         self.lines[place] = made.line
+        self.encoded.pop(place, None)
         if made.encoded is not None and made.encoded.group is not None:
             self.encoded[place] = made.encoded
         for column in self.coverage.values():
@@ -560,7 +561,8 @@ class Road:
             most = self._mapping.max_group_rows
             too_large = (place for place, count in enumerate(look.counts) if count > most)
             findings.odd.update(groups.odd, known_again, too_large)
-        _add_ids(columns, findings)
+        if self._wire.makes_ids:
+            _add_ids(columns, findings)
         self._wire.check(columns, findings)
         if self._require_consent:
             consents = columns.column("consent")
@@ -579,6 +581,12 @@ class Road:
             coverage=_coverage_of(columns),
             remake=look.made,
         )
+        groups_of_events = self._wire.groups(columns)
+        if groups_of_events is not None:
+            events.encoded = {
+                place: Encoded(body=line, group=group, rank=rank)
+                for place, (line, (group, rank)) in enumerate(zip(lines, groups_of_events, strict=True))
+            }
         for place in sorted(findings.odd):
             reason = columns.left_out.get(place)
             if reason is None:

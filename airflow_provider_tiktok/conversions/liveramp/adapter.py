@@ -17,10 +17,9 @@ Source: LiveRamp, "The TikTok Events API", read 2026-11.
 
 from __future__ import annotations
 
-import hashlib
 import random as random_module
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -46,6 +45,7 @@ from airflow_provider_tiktok.conversions.http import (
     wait_unstopped,
 )
 from airflow_provider_tiktok.conversions.identifiers import Identity, IdentityRules, rows
+from airflow_provider_tiktok.conversions.liveramp.columns import LiveRampColumns, session_of
 from airflow_provider_tiktok.conversions.liveramp.payload import (
     DEVICE_KEYS,
     TIKTOK,
@@ -55,6 +55,7 @@ from airflow_provider_tiktok.conversions.liveramp.payload import (
     to_record,
 )
 from airflow_provider_tiktok.conversions.liveramp.privacy import without_personal
+from airflow_provider_tiktok.conversions.liveramp.rules import EventChecks
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
 from airflow_provider_tiktok.conversions.values import PEOPLE
 
@@ -238,7 +239,7 @@ class LiveRampDestination:
         self,
         client: AdapterClient,
         *,
-        check: Callable[[PreparedEvent], tuple[Violation, ...]],
+        check: EventChecks,
         identity: IdentityRules | None = None,
         max_events: int = 20,
         max_bytes: int = 1_000_000,
@@ -255,6 +256,7 @@ class LiveRampDestination:
         self._client = client
         self._check = check
         self._platforms = _checked_platforms(platforms)
+        self.columns = LiveRampColumns(check.times, platforms=self._platforms, pass_on=self._pass_on)
         self._limits = Limits(
             max_events=max_events,
             max_bytes=max_bytes,
@@ -276,11 +278,6 @@ class LiveRampDestination:
     def limits(self) -> Limits:
         """How large one request may be."""
         return self._limits
-
-    @property
-    def columns(self) -> None:
-        """Events are few in a request and looked at one by one."""
-        return
 
     def check(self, event: PreparedEvent) -> tuple[Violation, ...]:
         """Everything LiveRamp would refuse or drop, ``event.violations`` included."""
@@ -322,5 +319,4 @@ def _session_of(event: PreparedEvent) -> bytes:
     # One person's two devices are two sessions.
     devices = [getattr(user, name) or "" for name in DEVICE_KEYS]
     sent = (device if is_advertising_id(device) else "" for device in devices)
-    parts = (session_id, unwrap(user.envelope or ""), *sent)
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
+    return session_of("\0".join((session_id, unwrap(user.envelope or ""), *sent)))

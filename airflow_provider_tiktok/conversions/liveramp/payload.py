@@ -36,7 +36,9 @@ NOT_SENT: Final = msgspec.UNSET
 TIKTOK: Final = ("tiktok",)
 """The platforms LiveRamp is asked to pass an event on to."""
 
-_FIRST_KEYS: Final = ("currency", "value", "content_type", "quantity")
+FIRST_KEYS: Final = ("currency", "value", "content_type", "quantity")
+"""Properties that stand first in ``custom_data``; the others follow by name."""
+
 _CONTENT_KEYS: Final = tuple(Content.__struct_fields__)
 _WHOLE_NUMBERS: Final = frozenset({"quantity", "num_items"})
 
@@ -186,17 +188,18 @@ def _user_data(user: PreparedUser, pass_on: Mapping[str, str]) -> dict[str, Any]
 
 
 def _custom_data(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    others = sorted(properties.keys() - {*_FIRST_KEYS, "contents"})
-    scalars = {key: _scalar(key, properties[key]) for key in (*_FIRST_KEYS, *others) if key in properties}
+    others = sorted(properties.keys() - {*FIRST_KEYS, "contents"})
+    keys = [key for key in (*FIRST_KEYS, *others) if key in properties]
+    scalars = {key: as_custom_value(whole_number(key, properties[key])) for key in keys}
     contents = [_content(item) for item in properties.get("contents", ())]
     values = {**scalars, "contents": [item for item in contents if item]}
     return [{"key": key, "value": value} for key, value in values.items() if value and value is not NOT_SENT]
 
 
-def _scalar(key: str, value: Any) -> Any:
-    if key in _WHOLE_NUMBERS and isinstance(value, Decimal | float) and value == int(value):
-        value = int(value)
-    return as_custom_value(value)
+def whole_number(key: str, value: Any) -> Any:
+    """A quantity without the zeros behind its point; any other property as it is."""
+    is_whole = key in _WHOLE_NUMBERS and isinstance(value, Decimal | float) and value == int(value)
+    return int(value) if is_whole else value
 
 
 def _content(item: Content) -> dict[str, str]:

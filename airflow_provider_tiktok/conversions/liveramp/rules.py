@@ -92,7 +92,7 @@ class EventChecks:
         refuse_old: bool = False,
         is_strict: bool = False,
     ) -> None:
-        times = TimeRules(now=now, max_event_age_s=max_event_age_s, refuse_old=refuse_old)
+        self.times = times = TimeRules(now=now, max_event_age_s=max_event_age_s, refuse_old=refuse_old)
         self._shared = ChosenChecks(
             checks=(
                 partial(validation.check_time, times=times),

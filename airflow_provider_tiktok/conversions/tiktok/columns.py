@@ -55,6 +55,7 @@ class TikTokColumns:
 
     quick = OFFERED
     checked = frozenset({"not_for_this_source", "in_future", "too_old"})
+    makes_ids = True
 
     def __init__(self, rules: ValidationRules) -> None:
         source = rules.event_source
@@ -160,6 +161,10 @@ class TikTokColumns:
         if writer is None:
             writer = self._writers[key] = self._compile(*key)
         return writer(events)
+
+    def groups(self, _events: EventColumns) -> None:
+        """Any events may share a request."""
+        return
 
     def _compile(self, paths: tuple[str, ...], item_fields: tuple[str, ...]) -> Writer:
         """What writes events that have these fields."""

@@ -48,6 +48,7 @@ class Columns:
 
     quick = OFFERED - {"page.url"}
     checked: frozenset[str] = frozenset()
+    makes_ids = True
 
     def value_of(self, prepared: PreparedEvent, field: Field) -> Any:
         part = prepared if field.section == "event" else getattr(prepared, field.section)
@@ -57,6 +58,9 @@ class Columns:
     def check(self, events: EventColumns, findings: Findings) -> None:
         for path in ("user.email", "event_time"):
             findings.odd.update(events.missing(path))
+
+    def groups(self, events: EventColumns) -> None:
+        return
 
     def lines(self, events: EventColumns) -> list[bytes]:
         columns = [events.column(path) for path in PATHS.values()]
