@@ -283,27 +283,51 @@ def floor_nested(records: list[dict[str, Any]]) -> int:
     return size
 
 
+def floor_liveramp(path: Path) -> int:
+    """Rows to LiveRamp's JSON; nobody is hashed."""
+    size = 0
+    for row in parquet_rows(path):
+        document = {
+            "event_manager": ["tiktok"],
+            "event_id": row["id"],
+            "event_type": "CompletePayment",
+            "event_time": row["at"],
+            "event_source_url": row["url"],
+            "user_data": {"partner_id": row["envelope"]},
+            "custom_data": [{"key": "currency", "value": "USD"}, {"key": "value", "value": row["total"]}],
+        }
+        size += len(encode(document))
+    return size
+
+
 # --------------------------------------------------------------------------------------------- the task
 
 
 def task_of(kind: str, **arguments: Any) -> Callable[[], dict[str, Any]]:
     """What runs a whole operator once and gives its receipt, with its own folder for dead letters."""
     from airflow_provider_tiktok.operators.tiktok import TikTokSendEventsOperator
+    from airflow_provider_tiktok.transfers.files_to_liveramp import FilesToLiveRampOperator
     from airflow_provider_tiktok.transfers.files_to_tiktok import FilesToTikTokOperator
     from airflow_provider_tiktok.transfers.sql_to_tiktok import SqlToTikTokOperator
     from tests.airflow.running import Task
 
-    classes = {"events": TikTokSendEventsOperator, "files": FilesToTikTokOperator, "sql": SqlToTikTokOperator}
+    to_tiktok = {"event_source_id": PIXEL, "report_asset": False}
+    classes: dict[str, tuple[Any, dict[str, Any]]] = {
+        "events": (TikTokSendEventsOperator, to_tiktok),
+        "files": (FilesToTikTokOperator, to_tiktok),
+        "sql": (SqlToTikTokOperator, to_tiktok),
+        "files to LiveRamp": (FilesToLiveRampOperator, {}),
+    }
+    operator_class, more = classes[kind]
 
     def run() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             task = Task()
-            operator = classes[kind](
+            operator = operator_class(
                 task_id="send",
-                event_source_id=PIXEL,
                 dead_letter_path=f"{folder}/letters.jsonl",
-                report_asset=False,
                 max_rejected=10**9,
+                **more,
                 **arguments,
             )
             receipt: dict[str, Any] = operator.execute(task.context)
@@ -429,6 +453,29 @@ def report_preparing(table: Table, folder: Path, n_rows: int) -> None:
         lambda: floor_nested(records),
         task_of("events", events=records, validate_only=True),
         "0.30",
+        n_events=n_rows,
+    )
+    liveramp = {"conn_type": "liveramp", "host": "http://127.0.0.1:9", "password": "a-configuration"}
+    os.environ["AIRFLOW_CONN_BENCH_LIVERAMP"] = json.dumps(liveramp)
+    envelopes = parquet_of({"envelope": [f"AgEnvelopeOfNobody-{n}" for n in range(n_rows)]}, "envelopes")
+    compare(
+        "to LiveRamp: Parquet, five mapped fields",
+        lambda: floor_liveramp(envelopes),
+        task_of(
+            "files to LiveRamp",
+            path=str(envelopes),
+            liveramp_conn_id="bench_liveramp",
+            mapping={
+                "event_id": "id",
+                "event_time": "at",
+                "user.envelope": "envelope",
+                "page.url": "url",
+                "properties.value": "total",
+            },
+            defaults={"event": "CompletePayment", "properties.currency": "USD"},
+            validate_only=True,
+        ),
+        "–",
         n_events=n_rows,
     )
 
