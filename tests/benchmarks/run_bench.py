@@ -457,7 +457,7 @@ def report_preparing(table: Table, folder: Path, n_rows: int) -> None:
     )
     liveramp = {"conn_type": "liveramp", "host": "http://127.0.0.1:9", "password": "a-configuration"}
     os.environ["AIRFLOW_CONN_BENCH_LIVERAMP"] = json.dumps(liveramp)
-    envelopes = parquet_of({"envelope": [f"AgEnvelopeOfNobody-{n}" for n in range(n_rows)]}, "envelopes")
+    envelopes = parquet_of({"envelope": [f"AgEnvelopeOfNobody-{n:030}" for n in range(n_rows)]}, "envelopes")
     compare(
         "to LiveRamp: Parquet, five mapped fields",
         lambda: floor_liveramp(envelopes),
