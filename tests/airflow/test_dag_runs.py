@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,32 @@ def test_retry_delivers_the_rest(
     book = tiktok.ledger.summary()["live"]
     assert (receipt["read"], receipt["accepted"]) == (10, 10)
     assert book["unique_events"] == 10
+    repeated = book["deliveries"] - book["unique_events"]
+    assert (repeated, receipt["resumed_from"]) == ((0, 4) if AIRFLOW >= (3, 3) else (4, 0))
+
+
+def test_a_limit_of_the_day_ends_the_try_with_the_time_to_resume(
+    run: Callable[[str, str], str],
+    folder: Path,
+    tiktok: Simulator,
+    read_database: Read,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+):
+    """The request that met it is not tried again; the next try of Airflow goes on where it stood."""
+    lines = [json.dumps(record(number, f"{number}@example.com")) for number in range(10)]
+    (folder / "many.ndjson").write_text("\n".join(lines))
+    tiktok.faults = [
+        {"match": {"nth": [3]}, "effect": {"code": 40100, "message": "Exceeded the QPD limit"}, "times": 1}
+    ]
+    assert run(RETRYING.replace('"retrying"', '"used_up"'), "used_up") == "success"
+    assert [one.code for one in tiktok.requests].count(40100) == 1
+    told = "".join(capsys.readouterr()) + caplog.text  # Airflow 3 prints what Airflow 2 logs
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    assert f"Send again after {tomorrow} 00:00:00 UTC: the limit of requests a day is used up" in told
+    receipt = receipts(read_database, "used_up", "return_value")["send"]
+    book = tiktok.ledger.summary()["live"]
+    assert (receipt["accepted"], book["unique_events"]) == (10, 10)
     repeated = book["deliveries"] - book["unique_events"]
     assert (repeated, receipt["resumed_from"]) == ((0, 4) if AIRFLOW >= (3, 3) else (4, 0))
 
