@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 
+from airflow_provider_tiktok.conversions.addresses import shown_path
 from airflow_provider_tiktok.conversions.delivery.receipt import Receipt
 from airflow_provider_tiktok.conversions.delivery.whole import Part
 from airflow_provider_tiktok.conversions.errors import ConfigurationError
 from airflow_provider_tiktok.operators.base import RECEIPT_KEY
+from airflow_provider_tiktok.task.paths import as_path, default_dead_letters
+
+log = logging.getLogger(__name__)
 
 _GONE = "removed"
 """State of an instance that a former, larger mapping left behind."""
@@ -64,13 +70,15 @@ def parts_of(context: Mapping[str, Any], task_id: str) -> tuple[list[Part], dict
     for index, state in states_of(context, task_id).items():
         told = context["ti"].xcom_pull(task_ids=task_id, key=RECEIPT_KEY, map_indexes=index)
         told = told if isinstance(told, Mapping) else {}
+        receipt = _receipt_of(told)
         parts.append(
             Part(
                 number=index,
                 state=state,
-                receipt=_receipt_of(told),
+                receipt=receipt,
                 source=told.get("source"),
                 host=told.get("host"),
+                letters_left=_letters_left(context, task_id, index) if receipt is None else None,
             )
         )
         target = target or {name: told[name] for name in _TARGET if name in told}
@@ -78,6 +86,21 @@ def parts_of(context: Mapping[str, Any], task_id: str) -> tuple[list[Part], dict
 
 
 _TARGET = ("schema", "event_source", "event_source_id", "is_test", "is_demo")
+
+
+def _letters_left(context: Mapping[str, Any], task_id: str, index: int) -> str | None:
+    """The dead letters of a part that told of none, as one that was killed; ``None`` where none are found.
+
+    They are looked for where letters go by default: what a killed task was given as a path is not known.
+    """
+    task = context["ti"]
+    part = SimpleNamespace(dag_id=task.dag_id, run_id=task.run_id, task_id=task_id, map_index=index)
+    try:
+        path = as_path(default_dead_letters({"ti": part}))
+        return shown_path(path) if path.exists() else None
+    except Exception as error:  # every storage has its own; the receipt is made all the same
+        log.warning("Whether part %s left dead letters is not known: %s.", index, type(error).__name__)
+        return None
 
 
 def _receipt_of(told: Mapping[str, Any]) -> Receipt | None:

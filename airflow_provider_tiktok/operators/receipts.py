@@ -151,11 +151,7 @@ class TikTokReceiptOperator(HidingOperator, ShowsArguments):
 
 def _warn_of_lost_letters(whole: Whole) -> None:
     """Say which parts have their letters where this worker does not find them."""
-    lost = [
-        part
-        for part in whole.parts
-        if part.receipt is not None and not _is_found(part.receipt.dead_letter_path)
-    ]
+    lost = [part for part in whole.parts if not _is_found(part.dead_letter_path)]
     if lost:
         log.warning(
             "The dead letters of %s part(s) are not found from here; they are on %s. Set "

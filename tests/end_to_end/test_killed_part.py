@@ -62,7 +62,7 @@ class Upload(NamedTuple):
 
 @pytest.fixture(scope="module")
 def upload(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upload]:
-    """The DAG's run, whose third part is killed as soon as TikTok has some of it."""
+    """The DAG's run, whose third part is killed as soon as TikTok has some of it, and it has left a letter."""
     database = tmp_path_factory.mktemp("killed") / "shop.db"
     write_orders(database)
     with tiktok.Simulator() as simulator:
@@ -82,6 +82,12 @@ def upload(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[U
             lambda: set(of_killed_part) & set(simulator.ledger.event_ids()),
             what="the part is sent",
             timeout_s=120,
+        )
+        letters = f"tiktok_dead_letters/{DAG_ID}/*/send@{KILLED}.jsonl"
+        stack.until(
+            lambda: any(path.stat().st_size for path in stack.home.glob(letters)),
+            what="the part has left a letter",
+            timeout_s=30,
         )
         os.kill(pid_of(stack, run_id), signal.SIGKILL)
         state = stack.wait(DAG_ID, run_id)["state"]
@@ -106,12 +112,12 @@ def pid_of(stack: Stack, run_id: str) -> int:
 
 
 def write_orders(path: Path) -> None:
-    """Of the first quarter some have no time, of the last none is paid."""
+    """Of the first quarter some have no time, of the third one, of the last none is paid."""
     now = int(time.time()) - 3600
     rows = [
         (
             n,
-            "soon" if n in (1, 2, 3) else now,
+            "soon" if n in (1, 2, 3, KILLED * QUARTER + 1) else now,
             f"person{n}@example.com",
             "https://shop.example.com/thanks",
             "open" if n // QUARTER == EMPTY else "paid",
@@ -147,12 +153,12 @@ def test_counts_are_those_of_the_parts_that_reported(upload: Upload) -> None:
     assert 197 < upload.simulator.ledger.summary()["live"]["unique_events"] < 297
 
 
-def test_letters_of_the_failed_part_are_found(upload: Upload) -> None:
-    """One path leads to every letter."""
+def test_letters_of_the_failed_and_the_killed_part_are_found(upload: Upload) -> None:
+    """One path leads to every letter, also to that of the part that left no receipt."""
     pattern = Path(upload.receipt["dead_letter_path"])
     letters = [
         json.loads(line)
         for path in pattern.parent.glob(pattern.name)
         for line in path.read_text().splitlines()
     ]
-    assert sorted(letter["event_id"] for letter in letters) == ["1", "2", "3"]
+    assert sorted(letter["event_id"] for letter in letters) == ["1", "2", "201", "3"]

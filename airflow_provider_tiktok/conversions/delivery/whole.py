@@ -44,6 +44,7 @@ class Part(Sealed, frozen=True, kw_only=True):
     :param receipt: ``None`` where the part left none.
     :param source: what it read, in words.
     :param host: the machine that it ran on.
+    :param letters_left: where its dead letters are, if it left some and no receipt.
     """
 
     number: int
@@ -51,6 +52,12 @@ class Part(Sealed, frozen=True, kw_only=True):
     receipt: Receipt | None
     source: str | None = None
     host: str | None = None
+    letters_left: str | None = None
+
+    @property
+    def dead_letter_path(self) -> str | None:
+        """Where its dead letters are; ``None`` where none are known."""
+        return self.letters_left if self.receipt is None else self.receipt.dead_letter_path
 
     @property
     def is_complete(self) -> bool:
@@ -77,7 +84,7 @@ class Part(Sealed, frozen=True, kw_only=True):
             "state": self.state,
             "host": self.host,
             "receipt": None if receipt is None else {name: getattr(receipt, name) for name in counts},
-            "dead_letter_path": receipt and receipt.dead_letter_path,
+            "dead_letter_path": self.dead_letter_path,
         }
 
 
@@ -160,7 +167,7 @@ def add_up(parts: Sequence[Part], *, expected: int) -> Whole:
         stopped_by=", ".join(stops) or None,
         seconds=round(sum(one.seconds for one in receipts), 3),
         request_ids=tuple(_some_ids(receipts)),
-        dead_letter_path=common_pattern([one.dead_letter_path for one in receipts if one.dead_letter_path]),
+        dead_letter_path=common_pattern([path for part in parts if (path := part.dead_letter_path)]),
         oldest_event_time=min(times, default=None),
         violations=_merged(one.violations for one in receipts),
         warnings=_merged(one.warnings for one in receipts),

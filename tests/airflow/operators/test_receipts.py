@@ -243,6 +243,40 @@ def test_one_pattern_leads_to_all_letters(paths: list[str | None], pattern: str 
     assert whole["dead_letter_path"] == pattern
 
 
+@pytest.mark.parametrize(
+    "others", [[], [receipt()], [receipt(dead_letter_path="{folder}/shop/manual/send@1.jsonl")]]
+)
+def test_letters_of_a_killed_part_are_found(
+    others: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that left letters and no receipt is in the pattern, also where no other has any."""
+    monkeypatch.setenv("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", str(tmp_path))
+    (tmp_path / "shop" / "manual").mkdir(parents=True)
+    (tmp_path / "shop" / "manual" / "send@0.jsonl").write_text("{}\n")
+    told = [
+        {**one, "dead_letter_path": (one["dead_letter_path"] or "").format(folder=tmp_path) or None}
+        for one in others
+    ]
+    parts = Parts(("failed", None), *(("success", one) for one in told), ("failed", None))
+    with pytest.raises(PermanentFailure, match="Dead letters: "):
+        parts.add_up()
+    whole = parts.pushed["receipt"]
+    assert whole["dead_letter_path"] == f"{tmp_path}/shop/manual/send@*.jsonl"
+    places = [part["dead_letter_path"] for part in whole["parts"]["incomplete"]]
+    assert places == [f"{tmp_path}/shop/manual/send@0.jsonl", None]
+
+
+def test_a_storage_that_cannot_be_asked_spoils_no_receipt(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it is not known whether a killed part left letters, the log says so."""
+    monkeypatch.setenv("AIRFLOW__TIKTOK__DEAD_LETTER_FOLDER", "unheardof://bucket/letters")
+    parts = Parts(("success", receipt()), ("failed", None))
+    with caplog.at_level(logging.WARNING), pytest.raises(PermanentFailure, match="failed, no receipt"):
+        parts.add_up()
+    assert "Whether part 1 left dead letters is not known" in caplog.text
+
+
 def test_letters_that_are_not_here_are_missed(caplog: pytest.LogCaptureFixture) -> None:
     """Letters on another worker's disk are told, with its name."""
     with caplog.at_level(logging.WARNING):
