@@ -32,6 +32,7 @@ from airflow_provider_tiktok.conversions.liveramp.payload import (
 )
 from airflow_provider_tiktok.conversions.liveramp.stored_envelopes import unwrap
 from airflow_provider_tiktok.conversions.mapping.event_paths import Field
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.validation import TimeRules
 from airflow_provider_tiktok.conversions.values import PEOPLE
 
@@ -57,8 +58,8 @@ _OF_APPS: Final = (
 )
 
 _encode = msgspec.json.Encoder().encode
-_Pair = defstruct("Pair", ["key", "value"], gc=False)
-_App = defstruct("App", [(name, Any, None) for name in App.__struct_fields__], gc=False)
+_Pair = defstruct("Pair", ["key", "value"], bases=(Sealed,), gc=False)
+_App = defstruct("App", [(name, Any, None) for name in App.__struct_fields__], bases=(Sealed,), gc=False)
 _Document = defstruct(
     "Document",
     [
@@ -69,6 +70,7 @@ _Document = defstruct(
         ),
         ("custom_data", Any, None),
     ],
+    bases=(Sealed,),
     omit_defaults=True,
     gc=False,
 )
@@ -99,7 +101,12 @@ class LiveRampColumns:
         keys = ("partner_id", *DEVICE_KEYS, "att_status", *pass_on)
         renamed = {f"f{place}": key for place, key in enumerate(keys)}
         self._user = defstruct(
-            "User", [(name, Any, None) for name in renamed], omit_defaults=True, rename=renamed, gc=False
+            "User",
+            [(name, Any, None) for name in renamed],
+            bases=(Sealed,),
+            omit_defaults=True,
+            rename=renamed,
+            gc=False,
         )
 
     def __repr__(self) -> str:
@@ -239,7 +246,7 @@ def _pairs(name: str, column: Sequence[Any]) -> Iterable[Any]:
 def _contents(events: EventColumns) -> Iterable[Any]:
     names = {f"f{place}": name for place, name in enumerate(events.item_fields)}
     fields = [(name, Any, None) for name in names]
-    make = defstruct("Item", fields, omit_defaults=True, rename=names, gc=False)
+    make = defstruct("Item", fields, bases=(Sealed,), omit_defaults=True, rename=names, gc=False)
     items = [make(*map(_text, item)) for item in events.items]
     for place in range(events.size):
         own = items[events.offsets[place] : events.offsets[place + 1]]

@@ -22,6 +22,7 @@ from airflow_provider_tiktok.conversions.event_columns import EventColumns
 from airflow_provider_tiktok.conversions.events import Ad, App, Lead, Page, PreparedEvent, Violation
 from airflow_provider_tiktok.conversions.kernels import OFFERED, Findings, Note, note_of
 from airflow_provider_tiktok.conversions.mapping.event_paths import Field
+from airflow_provider_tiktok.conversions.sealed import Sealed
 from airflow_provider_tiktok.conversions.tiktok.applicability import (
     GROUP_SOURCES,
     INAPPLICABLE_KEYS,
@@ -203,7 +204,7 @@ def _struct(names: Iterable[str]) -> Any:
     """A class with these keys in JSON, in this order; absent values are left out."""
     renamed = {f"f{n}": name for n, name in enumerate(names)}
     fields = [(name, Any, None) for name in renamed]
-    return defstruct("Fields", fields, omit_defaults=True, rename=renamed, gc=False)
+    return defstruct("Fields", fields, bases=(Sealed,), omit_defaults=True, rename=renamed, gc=False)
 
 
 def _plain(path: str) -> Callable[[EventColumns], Iterable[Any]]:
