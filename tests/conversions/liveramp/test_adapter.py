@@ -182,7 +182,7 @@ def test_a_page_for_people_is_no_answer() -> None:
 def test_platforms_that_get_nothing_are_refused(platforms: Any) -> None:
     """LiveRamp would answer with success and pass nothing on."""
     with pytest.raises(ConfigurationError, match="event_manager"):
-        LiveRampDestination(client(Script()), check=lambda event: (), platforms=platforms)
+        LiveRampDestination(client(Script()), check=checks(), platforms=platforms)
 
 
 def test_refusals_after_a_success_stay_those_of_events() -> None:

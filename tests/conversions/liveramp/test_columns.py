@@ -26,6 +26,7 @@ from tests.conversions.delivery.test_road import (
     NOW,
     VALUES,
     _make_alike,
+    _nested,
     column_chunks,
     plain_or_odd,
     record_chunks,
@@ -137,6 +138,19 @@ def test_random_tables_go_by_columns_as_by_careful_rules(
         assert told_by_road(record_chunks(rows, size), parts, require_consent=consent) == expected
         assert told_by_road(column_chunks(rows, names, size), parts, require_consent=consent) == expected
     assert_same_sessions(column_chunks(rows, names, 7), parts)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(table=tables())
+def test_random_records_go_by_columns_as_by_careful_rules(table: tuple[list[Any], dict[str, Any]]) -> None:
+    """Nested records, which no mapping reads, are told the same, and so are their sessions."""
+    rows, arguments = table
+    parts = parts_of({**arguments, "mapping": None, "group_by": (), "event_id_from": ()})
+    nested = list(map(_nested, rows))
+    expected = told_by_careful(nested, parts)
+    for size in (1, 2, 7):
+        assert told_by_road(record_chunks(nested, size), parts) == expected
+    assert_same_sessions(record_chunks(nested, 7), parts)
 
 
 WEB = {
