@@ -123,6 +123,8 @@ def to_statsd(listener: Listener) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """One real run in a process of its own, with all receivers on."""
+    if AIRFLOW[:2] == (3, 0):
+        pytest.skip("Airflow 3.0 runs no task with an outlet that no scheduler has stored")
     home = tmp_path_factory.mktemp("observed")
     (home / "dags").mkdir()
     (home / "airflow.db").write_bytes(migrated_database().read_bytes())
