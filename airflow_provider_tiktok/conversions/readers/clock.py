@@ -156,8 +156,6 @@ class _Clock:
             )
         if "M" in directives and not {"H", "I"}.intersection(directives):
             raise ConfigurationError("Write hours (%H) into format beside minutes (%M).")
-        before = format.removesuffix("%z") if directives[-1] == "z" else format
-        self._without_zone = _Clock(before) if before != format and before == before.rstrip() else None
 
     def read(self, raw: object) -> date | None:
         """The date and time; ``None`` for no value."""
@@ -179,10 +177,9 @@ class _Clock:
             pass  # raised below: Python's error may hold the text
         raise self._refusal()
 
-    def plain_column(self, values: Sequence[Any], *, zone: timezone | None = None) -> list[Any] | None:
+    def plain_column(self, values: Sequence[Any]) -> list[Any] | None:
         """The dates and times of a column of plain text; ``None`` for any other.
 
-        :param zone: of times that do not name one.
         :raises ValueError: there is no such day or time.
         """
         kinds = {*map(type, values)}
@@ -190,10 +187,6 @@ class _Clock:
             return list(values)
         if kinds != {str} or not self._is_plain:
             return None
-        if self._without_zone is not None and (shared := _shared_zone(values)):
-            return self._without_zone.plain_column(
-                [one[: -len(shared)] for one in values], zone=_zone(shared)
-            )
         text = "\n".join(values)
         if text.count("\n") + 1 != len(values):
             return None
@@ -208,7 +201,7 @@ class _Clock:
         else:
             rows = self._rows.findall(text)
             columns = list(zip(*rows, strict=True)) if len(rows) == len(values) else ()
-        return _moments(dict(zip(self._names, columns, strict=True)), zone) if columns else None
+        return _moments(dict(zip(self._names, columns, strict=True))) if columns else None
 
     def _refusal(self) -> EventError:
         remedy = f"Give the time as {self._format!r}, as format says of this column, or state its own format."
@@ -272,28 +265,23 @@ def _moment(found: Mapping[str, str | None]) -> datetime:
     return _moments({name: (text or "",) for name, text in found.items()})[0]
 
 
-def _moments(found: Mapping[str, Sequence[str]], zone: timezone | None = None) -> list[datetime]:
+def _moments(found: Mapping[str, Sequence[str]]) -> list[datetime]:
     """The moments that the parts of a column say, a text each; a word that may lack is empty.
 
-    :param zone: where no part says one.
     :raises ValueError: there is no such day or time.
     """
-    read = {
-        name: list(map(_NUMBER_OF, texts))
-        for name, texts in found.items()
-        if name in _NUMBERS and name != "I"
-    }
+    read = {name: list(map(_NUMBER_OF, texts)) for name, texts in found.items() if name in _NUMBERS}
     words = found.get("B") or found.get("b") or ()
     parts: list[Iterable[Any]] = [
         read["Y"] if "Y" in read else map(_year_of, read["y"]),
         read["m"] if "m" in read else map(_MONTH_OF, words),
         read["d"],
     ]
-    if "I" in found and "H" not in read:
-        read["H"] = list(map(_HOUR_OF, zip(found["I"], found["p"], strict=True)))
+    if "I" in read and "H" not in read:
+        read["H"] = _hours_of(read["I"], found["p"])
     parts += [read.get(name) or repeat(0) for name in ("H", "M", "S")]
     if "z" not in found:
-        return list(map(datetime, *parts, *((repeat(0), repeat(zone)) if zone else ())))
+        return list(map(datetime, *parts))
     zones = {text: _zone(text) for text in set(found["z"])}
     return list(map(datetime, *parts, repeat(0), map(zones.__getitem__, found["z"])))
 
@@ -317,18 +305,11 @@ def _year_of(digits: int) -> int:
     return digits + (2000 if digits < 69 else 1900)  # as POSIX has it
 
 
-class _Hours(dict[tuple[str, str], int]):
-    """Hours of a clock of twelve, and which half it is, as those of the day; those seen before known."""
-
-    def __missing__(self, told: tuple[str, str]) -> int:
-        hour, half = int(told[0]), told[1]
-        if not 1 <= hour <= 12:
-            raise ValueError
-        self[told] = hour % 12 + (12 if half[0] in "pP" else 0)
-        return self[told]
-
-
-_HOUR_OF: Final = _Hours().__getitem__
+def _hours_of(hours: Sequence[int], halves: Sequence[str]) -> list[int]:
+    """Hours of a clock of twelve as those of the day."""
+    if not 1 <= min(hours) <= max(hours) <= 12:
+        raise ValueError
+    return [hour % 12 + (12 if half[0] in "pP" else 0) for hour, half in zip(hours, halves, strict=True)]
 
 
 _SHORT_MONTHS: Final = {name[:3].capitalize(): number for number, name in enumerate(_MONTHS, 1)}
@@ -342,15 +323,6 @@ class _Months(dict[str, int]):
 
 
 _MONTH_OF: Final = _Months(_SHORT_MONTHS).__getitem__
-
-
-_AT_END: Final = re.compile(r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})\Z")
-
-
-def _shared_zone(values: Sequence[str]) -> str | None:
-    """The zone that all texts end in; ``None`` where some end otherwise."""
-    found = _AT_END.search(values[0])
-    return found[0] if found and all(one.endswith(found[0]) for one in values) else None
 
 
 def _zone(text: str) -> timezone:
