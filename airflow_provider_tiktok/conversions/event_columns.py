@@ -106,6 +106,25 @@ class EventColumns:
             return [None] * len(self.items)
         return list(map(itemgetter(self.item_fields.index(name)), self.items))
 
+    def owners_of(self, *names: str) -> set[int]:
+        """The places of the events of which an item has one of these fields."""
+        known = [self.item_fields.index(name) for name in names if name in self.item_fields]
+        return self.owners_where(lambda item: any(item[at] is not None for at in known)) if known else set()
+
+    def owners_where(self, is_meant: Callable[[tuple[Any, ...]], bool]) -> set[int]:
+        """The places of the events of which an item is meant."""
+        if not self.offsets:
+            return set()
+        owners = chain.from_iterable(map(repeat, range(self.size), map(sub, self.offsets[1:], self.offsets)))
+        return set(compress(owners, map(is_meant, self.items)))
+
+    def present(self, path: str) -> Sequence[int]:
+        """The places of the events with a value at this path."""
+        column = self.wire.get(path, ())
+        if None not in column:
+            return range(len(column))
+        return [place for place, value in enumerate(column) if value is not None]
+
     def missing(self, path: str) -> Iterable[int]:
         """The places of the events without a value at this path."""
         column = self.wire.get(path)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain, repeat
 from typing import Any, Final
 
@@ -40,11 +40,12 @@ _PROPERTIES: Final = (
     *("value", "currency", "content_type", "quantity", "num_items", "order_id", "shop_id"),
     *("search_string", "query", "description", "status"),
 )
+_KNOWN_PROPERTIES: Final = frozenset(f"properties.{name}" for name in _PROPERTIES)
 _KNOWN: Final = frozenset(
     {
         *("event", "event_time", "event_id", "consent", "page.url", "page.referrer"),
         *(f"app.{name}" for name in App.__struct_fields__),
-        *(f"properties.{name}" for name in _PROPERTIES),
+        *_KNOWN_PROPERTIES,
     }
 )
 """What events are made of that go by columns, besides what tells who it was."""
@@ -122,18 +123,17 @@ class LiveRampColumns:
         odd.update(self._beyond(events.wire.get("event_time", ())))
         for path, column in events.wire.items():
             if path not in _KNOWN and not path.startswith("user."):
-                odd.update(_present(column))
-            elif path.startswith("properties.") and not set(map(type, column)) <= _SCALARS:
+                odd.update(events.present(path))
+            elif path in _KNOWN_PROPERTIES and not set(map(type, column)) <= _SCALARS:
                 odd.update(place for place, one in enumerate(column) if type(one) not in _SCALARS)
         odd.update(place for place, url in enumerate(events.wire.get("page.url", ())) if url and "%" in url)
         odd.update(_in_apps(events).intersection(events.missing("app.app_id")))
-        priced = _owners(events, {"price"})
+        priced = events.owners_of("price")
         odd.update(priced.intersection(events.missing("properties.value")))
-        amounts = priced.union(_present(events.wire.get("properties.value", ())))
+        amounts = priced.union(events.present("properties.value"))
         odd.update(amounts.intersection(events.missing("properties.currency")))
-        odd.update(_owners(events, frozenset(events.item_fields) - _ITEM_FIELDS))
-        if any(item.count(None) == len(item) for item in events.items):
-            odd.update(range(events.size))
+        odd.update(events.owners_of(*frozenset(events.item_fields).difference(_ITEM_FIELDS)))
+        odd.update(events.owners_where(lambda item: item.count(None) == len(item)))
 
     def _beyond(self, times: Sequence[int | None]) -> Iterable[int]:
         """The events that are of the future, or old."""
@@ -228,7 +228,7 @@ def _app_data(events: EventColumns) -> Iterable[Any]:
 
 
 def _custom_data(events: EventColumns) -> Iterable[Any]:
-    names = {path.removeprefix("properties.") for path in events.wire if path in _KNOWN and path[:3] == "pro"}
+    names = {path.removeprefix("properties.") for path in events.wire if path in _KNOWN_PROPERTIES}
     ordered = (*(name for name in FIRST_KEYS if name in names), *sorted(names.difference(FIRST_KEYS)))
     columns: list[Iterable[Any]] = [_pairs(name, events.column(f"properties.{name}")) for name in ordered]
     if events.offsets:
@@ -243,37 +243,25 @@ def _pairs(name: str, column: Sequence[Any]) -> Iterable[Any]:
     return (None if one is None else make(_text(one)) for one in column)
 
 
+@lru_cache(maxsize=64)
+def _item_of(names: tuple[str, ...]) -> Any:
+    """A class of items that have these fields."""
+    renamed = {f"f{place}": name for place, name in enumerate(names)}
+    fields = [(name, Any, None) for name in renamed]
+    return defstruct("Item", fields, bases=(Sealed,), omit_defaults=True, rename=renamed, gc=False)
+
+
 def _contents(events: EventColumns) -> Iterable[Any]:
-    names = {f"f{place}": name for place, name in enumerate(events.item_fields)}
-    fields = [(name, Any, None) for name in names]
-    make = defstruct("Item", fields, bases=(Sealed,), omit_defaults=True, rename=names, gc=False)
+    make = _item_of(events.item_fields)
     items = [make(*map(_text, item)) for item in events.items]
     for place in range(events.size):
         own = items[events.offsets[place] : events.offsets[place + 1]]
         yield _Pair("contents", own) if own else None
 
 
-def _present(column: Sequence[Any]) -> Iterable[int]:
-    return (place for place, value in enumerate(column) if value is not None)
-
-
 def _in_apps(events: EventColumns) -> set[int]:
     """The events that name the app or the device, or that only an app can send."""
-    places = set(chain.from_iterable(_present(events.wire.get(path, ())) for path in _OF_APPS))
+    places = set(chain.from_iterable(map(events.present, _OF_APPS)))
     names = events.column("event")
     places.update(place for place, name in enumerate(names) if name in event_types.APP_TYPES)
     return places
-
-
-def _owners(events: EventColumns, names: Collection[str]) -> set[int]:
-    """The events of which an item has one of these fields."""
-    places = [place for place, name in enumerate(events.item_fields) if name in names]
-    if not places or not events.offsets:
-        return set()
-    offsets = events.offsets
-    owners = chain.from_iterable(repeat(n, offsets[n + 1] - offsets[n]) for n in range(events.size))
-    return {
-        owner
-        for owner, item in zip(owners, events.items, strict=True)
-        if any(item[place] is not None for place in places)
-    }

@@ -12,7 +12,7 @@ Source: TikTok, Events API 2.0, "Report events" (v1.3), read 2026-11.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, repeat, starmap
+from itertools import starmap
 from typing import Any, Final
 
 import msgspec
@@ -115,14 +115,14 @@ class TikTokColumns:
     def _check_applicable(self, events: EventColumns, findings: Findings) -> None:
         source = self._rules.event_source
         others: dict[str, set[int]] = {}
-        for path, column in events.wire.items():
+        for path in events.wire:
             group, _, name = path.partition(".")
             if group in GROUP_SOURCES and source not in GROUP_SOURCES[group]:
-                others.setdefault(group, set()).update(_present(column))
+                others.setdefault(group, set()).update(events.present(path))
             elif group == "user" and name in INAPPLICABLE_KEYS[source]:
-                findings.note(_note(left_out(path, sources=USER_KEY_SOURCES[name])), _present(column))
+                findings.note(_note(left_out(path, sources=USER_KEY_SOURCES[name])), events.present(path))
             elif path == "limited_data_use" and source not in LIMITED_DATA_USE_SOURCES:
-                findings.note(_note(left_out(path, sources=LIMITED_DATA_USE_SOURCES)), _present(column))
+                findings.note(_note(left_out(path, sources=LIMITED_DATA_USE_SOURCES)), events.present(path))
         for group, places in others.items():
             findings.note(_note(left_out(group, sources=GROUP_SOURCES[group])), sorted(places))
 
@@ -248,7 +248,7 @@ def _contents(events: EventColumns, item: Any) -> list[Any]:
 def _check_currency(events: EventColumns, findings: Findings) -> None:
     """Prices have a total, and amounts their currency."""
     bare = set(events.missing("properties.value"))
-    priced = bare and bare & _owners_of(events, "price")
+    priced = bare and bare & events.owners_of("price")
     if priced:
         findings.note(_note(found("value_missing", "properties.value")), sorted(priced))
     bare = set(events.missing("properties.currency"))
@@ -256,7 +256,7 @@ def _check_currency(events: EventColumns, findings: Findings) -> None:
         return
     values = events.column("properties.value")
     with_amount = {place for place in bare if values[place] is not None}
-    with_amount |= bare & _owners_of(events, "price")
+    with_amount |= bare & events.owners_of("price")
     if with_amount:
         findings.note(_note(found("value_without_currency", "properties.currency")), sorted(with_amount))
 
@@ -268,22 +268,12 @@ def _check_content_type(events: EventColumns, findings: Findings) -> None:
         return
     ids, whole = events.column("properties.content_ids"), events.column("properties.contents")
     with_ids = {place for place in bare if ids[place] is not None}
-    with_ids |= bare & _owners_of(events, "content_id")
+    with_ids |= bare & events.owners_of("content_id")
     with_ids |= {
         place for place in bare if whole[place] and any("content_id" in item for item in whole[place])
     }
     if with_ids:
         findings.note(_note(found("content_type_missing", "properties.content_type")), sorted(with_ids))
-
-
-def _owners_of(events: EventColumns, name: str) -> set[int]:
-    """The events of which an item has this field."""
-    if name not in events.item_fields or not events.offsets:
-        return set()
-    at = events.item_fields.index(name)
-    offsets = events.offsets
-    owners = chain.from_iterable(repeat(n, offsets[n + 1] - offsets[n]) for n in range(events.size))
-    return {owner for owner, item in zip(owners, events.items, strict=True) if item[at] is not None}
 
 
 def _lacking(events: EventColumns, paths: Sequence[str], findings: Findings) -> Sequence[int]:
@@ -313,12 +303,6 @@ def _without_any(events: EventColumns, paths: Iterable[str]) -> Sequence[int]:
         for place, values in enumerate(zip(*columns, strict=True))
         if not any(value is not None for value in values)
     ]
-
-
-def _present(column: Sequence[Any]) -> Sequence[int]:
-    if None not in column:
-        return range(len(column))
-    return [place for place, value in enumerate(column) if value is not None]
 
 
 def _note(finding: Violation) -> Note:
