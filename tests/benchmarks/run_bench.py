@@ -361,6 +361,10 @@ class Table:
         self.rows.append((name, f"{ratio:.2f}" if ratio < 100 else f"{ratio:,.0f}", aim, rate))
         print(f"{name:<66} {ratio:8.2f}   aim {aim:<8} {rate}", flush=True)
 
+    def add_rates(self, name: str, aim: str, *, ours: float, theirs: float, whose: str) -> None:
+        """Our events a second against those of another sender."""
+        self.add(name, ours / theirs, aim, rate=f"{whose}: {theirs:,.{0 if theirs >= 100 else 1}f} events/s")
+
     def compare(
         self, name: str, floor: Callable[[], Any], task: Callable[[], Any], aim: str, *, n_events: int
     ) -> None:
@@ -629,20 +633,21 @@ def report_deliveries(table: Table, folder: Path, n_rows: int, *, sdk: str) -> N
         ideal = -(-n_many // 1000) / IN_FLIGHT * LATENCY_S
         rate = f"{n_many / seconds:,.0f} events/s"
         table.add("delivery, 300 ms an answer, 16 in flight", ideal / seconds, "0.90", rate=rate)
-        single = single_events_per_s(url, few, n_events=20)
-        table.add(
+        ours = n_many / seconds
+        table.add_rates(
             "against a script, one event a request, 300 ms an answer",
-            n_many / seconds / single,
             "100",
-            rate=f"the script: {single:,.1f} events/s",
+            ours=ours,
+            theirs=single_events_per_s(url, few, n_events=20),
+            whose="the script",
         )
         if has_sdk(sdk):
-            theirs = sdk_events_per_s(sdk, url, few, n_events=500)
-            table.add(
+            table.add_rates(
                 "against TikTok's own SDK, 50 events a request, 300 ms an answer",
-                n_many / seconds / theirs,
                 "50",
-                rate=f"the SDK: {theirs:,.0f} events/s",
+                ours=ours,
+                theirs=sdk_events_per_s(sdk, url, few, n_events=500),
+                whose="the SDK",
             )
     with accepting_server(0) as url:
         deliver = task_of("files", path=str(many), **arguments)
@@ -655,20 +660,21 @@ def report_deliveries(table: Table, folder: Path, n_rows: int, *, sdk: str) -> N
         pairs = [(clock(lambda: script(url, many, size=1000)), clock(deliver)) for _ in range(RUNS)]
         ratio = median(theirs / ours for theirs, ours in pairs)
         table.add("against a script that checks nothing, 1,000 events a request", ratio, "1")
-        single = single_events_per_s(url, few, n_events=2000)
-        table.add(
+        ours = n_many / seconds
+        table.add_rates(
             "against a script, one event a request",
-            n_many / seconds / single,
             "–",
-            rate=f"the script: {single:,.0f} events/s",
+            ours=ours,
+            theirs=single_events_per_s(url, few, n_events=2000),
+            whose="the script",
         )
         if has_sdk(sdk):
-            theirs = sdk_events_per_s(sdk, url, few, n_events=2000)
-            table.add(
+            table.add_rates(
                 "against TikTok's own SDK, 50 events a request",
-                n_many / seconds / theirs,
                 "–",
-                rate=f"the SDK: {theirs:,.0f} events/s",
+                ours=ours,
+                theirs=sdk_events_per_s(sdk, url, few, n_events=2000),
+                whose="the SDK",
             )
         else:
             print("TikTok's own SDK (tiktok-business-api-sdk-official) is not there: not compared.")
