@@ -137,8 +137,7 @@ class LiveRampColumns:
 
     def _beyond(self, times: Sequence[int | None]) -> Iterable[int]:
         """The events that are of the future, or old."""
-        now = self._times.now()
-        latest, oldest = now + self._times.max_ahead_s, now - self._times.max_event_age_s
+        oldest, latest = self._times.bounds()
         return (place for place, one in enumerate(times) if one is not None and not oldest <= one <= latest)
 
     # -------------------------------------------------------------------------------------- lines

@@ -102,7 +102,7 @@ class TikTokColumns:
             ]
         if not times:
             return
-        latest, oldest = rules.now() + rules.max_ahead_s, rules.now() - rules.max_event_age_s
+        oldest, latest = rules.bounds()
         if max(times) > latest:
             findings.odd.update(place for place, one in enumerate(times) if one > latest)
         if min(times) < oldest:

@@ -35,3 +35,8 @@ class TimeRules(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not (self.max_event_age_s > 0 and self.max_ahead_s >= 0):
             raise ConfigurationError("Set max_event_age_s above 0 and max_ahead_s to at least 0, in seconds.")
+
+    def bounds(self) -> tuple[float, float]:
+        """Unix seconds: before the first an event is old, after the second it is of the future."""
+        now = self.now()
+        return now - self.max_event_age_s, now + self.max_ahead_s
